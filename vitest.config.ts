@@ -1,0 +1,29 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { CountReporter } from './test/support/count-reporter.ts';
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    exclude: ['test/long/**', 'test/fixtures/**', 'node_modules/**', 'dist/**'],
+    globalSetup: ['test/support/build-before-tests.ts'],
+    reporters: ['default', new CountReporter()],
+    // Processes, not threads: tests open worker threads, change umask and cwd, and send signals.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    teardownTimeout: 5_000,
+    passWithNoTests: false,
+    allowOnly: false,
+    unstubEnvs: true,
+    restoreMocks: true,
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['**/*.test.ts'],
+      reporter: ['text-summary', 'html'],
+    },
+  },
+});
+
+export default config;
