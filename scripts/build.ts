@@ -22,10 +22,19 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 const stampFile = join(dist, '.build-stamp');
 
+interface BuildOptions {
+  /** Compile even if nothing changed. */
+  readonly force?: boolean;
+  /** Do not print type errors. */
+  readonly quiet?: boolean;
+}
+
 /** Compiles and returns whether there were no type errors; `dist/` is brought up to date anyway. */
-export function buildDist(options: { readonly force?: boolean } = {}): boolean {
-  const stamp = stampOfSources();
-  if (options.force !== true && isCurrent(stamp)) return true;
+export function buildDist({ force = false, quiet = false }: BuildOptions = {}): boolean {
+  const sources = globSync('src/**/*.ts', { cwd: root }).filter((file) => !isTest(file));
+  if (sources.length === 0) return true;
+  const stamp = stampOf(sources);
+  if (!force && isCurrent(stamp)) return true;
   const staging = join(root, 'node_modules', '.cache', `versions-build-${process.pid}`);
   rmSync(staging, { recursive: true, force: true });
   mkdirSync(staging, { recursive: true });
@@ -34,9 +43,11 @@ export function buildDist(options: { readonly force?: boolean } = {}): boolean {
     const run = spawnSync(
       process.execPath,
       [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', staging],
-      { cwd: root, stdio: ['ignore', 2, 2] },
+      { cwd: root, stdio: ['ignore', quiet ? 'ignore' : 2, 2] },
     );
     if (run.error !== undefined) throw run.error;
+    if (globSync('**/*.js', { cwd: staging }).length === 0) throw new Error('The compiler failed');
+    for (const file of globSync('**/*.js', { cwd: staging })) nameBuiltWorkers(join(staging, file));
     moveIn(staging);
     // A build with type errors is not stamped: the next one says them again.
     if (run.status === 0) writeFileSync(stampFile, stamp);
@@ -46,15 +57,10 @@ export function buildDist(options: { readonly force?: boolean } = {}): boolean {
   }
 }
 
-function stampOfSources(): string {
+function stampOf(sources: readonly string[]): string {
+  const settings = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
   const hash = createHash('sha256');
-  const sources = globSync('src/**/*.ts', { cwd: root }).filter((file) => !isTest(file));
-  for (const file of [
-    'tsconfig.json',
-    'tsconfig.build.json',
-    'package-lock.json',
-    ...sources.sort(),
-  ]) {
+  for (const file of [...settings, 'scripts/build.ts', ...sources.toSorted()]) {
     hash
       .update(`${file}\0`)
       .update(readFileSync(join(root, file)))
@@ -69,6 +75,16 @@ function isCurrent(stamp: string): boolean {
 
 function isTest(file: string): boolean {
   return file.endsWith('.test.ts');
+}
+
+/** The compiler renames what is imported, but not the entry of a worker thread in a `new URL`. */
+function nameBuiltWorkers(file: string): void {
+  const text = readFileSync(file, 'utf8');
+  const renamed = text.replace(
+    /(\bnew URL\(\s*['"]\.[^'"\n]*\.)ts(['"]\s*,\s*import\.meta\.url)/g,
+    '$1js$2',
+  );
+  if (renamed !== text) writeFileSync(file, renamed);
 }
 
 function moveIn(staging: string): void {
