@@ -92,7 +92,7 @@ export function findViolations(files: readonly SourceFile[], table: RoomTable = 
 }
 
 /** Paths, from the root of the repository, of the project's files that a file names: its imports and worker entries. */
-export function importsOf(file: SourceFile): string[] {
+function importsOf(file: SourceFile): string[] {
   const targets = [...withoutComments(file.text).matchAll(importPattern)].map(
     (match) => match[1] ?? match[2] ?? '',
   );
