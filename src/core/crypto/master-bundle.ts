@@ -1,4 +1,4 @@
-import { isZero, type Random } from '../base/index.ts';
+import { fromHex, isHex16, isZero, toHex, type Random, type RepositoryId } from '../base/index.ts';
 import { assert, VersionsError } from '../errors/index.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { RepositoryKeys } from './repository-keys.ts';
@@ -10,14 +10,13 @@ const epochsMax = 4096;
 
 /** All secrets of a repository. Shows none of them when printed, inspected or made into JSON. */
 export class MasterBundle {
-  /** 16 bytes. */
-  readonly repository: Uint8Array;
+  readonly repository: RepositoryId;
   readonly #idKey: Uint8Array;
   readonly #chunkerSecret: Uint8Array;
   readonly #epochs: readonly EpochKeys[];
 
   private constructor(
-    repository: Uint8Array,
+    repository: RepositoryId,
     idKey: Uint8Array,
     chunkerSecret: Uint8Array,
     epochs: readonly EpochKeys[],
@@ -29,8 +28,8 @@ export class MasterBundle {
   }
 
   /** The bundle of a new repository, with epoch 1. `created` is in milliseconds since 1970. */
-  static create(repository: Uint8Array, created: number, random: Random): MasterBundle {
-    assert(repository.byteLength === 16, 'A repository id has 16 bytes');
+  static create(repository: RepositoryId, created: number, random: Random): MasterBundle {
+    assert(isHex16(repository), 'A repository id has 16 bytes');
     const epoch = createEpoch(1, created, random);
     return new MasterBundle(repository, freshKey(random), freshKey(random), [epoch]);
   }
@@ -53,7 +52,7 @@ export class MasterBundle {
   encode(): Uint8Array {
     return encodeCbor({
       version: 1,
-      repository: this.repository,
+      repository: fromHex(this.repository),
       idKey: this.#idKey,
       chunkerSecret: this.#chunkerSecret,
       epochs: this.#epochs,
@@ -64,7 +63,7 @@ export class MasterBundle {
    * Reads a bundle. Throws `Corrupt` (code BUNDLE_DAMAGED) if it is not one or belongs to another
    * repository, `Unsupported` (code BUNDLE_TOO_NEW) if a newer version made it.
    */
-  static decode(bytes: Uint8Array, repository: Uint8Array): MasterBundle {
+  static decode(bytes: Uint8Array, repository: RepositoryId): MasterBundle {
     const bundle = decodeCbor(bytes);
     if (!isRecord(bundle)) throw damaged('it is not a deterministic CBOR map');
     const { version, idKey, chunkerSecret, epochs } = bundle;
@@ -78,13 +77,13 @@ export class MasterBundle {
     }
     const keysKnown = Object.keys(bundle).length === 5 && version === 1;
     if (!keysKnown || !isKey(idKey) || !isKey(chunkerSecret)) throw damaged('a key is missing');
-    if (!isBytes(bundle['repository']) || !Buffer.from(repository).equals(bundle['repository'])) {
+    if (!isBytes(bundle['repository']) || toHex(bundle['repository']) !== repository) {
       throw damaged('it belongs to another repository');
     }
     if (!Array.isArray(epochs) || epochs.length === 0 || epochs.length > epochsMax) {
       throw damaged('it has no epochs');
     }
-    return new MasterBundle(bundle['repository'], idKey, chunkerSecret, decodeEpochs(epochs));
+    return new MasterBundle(repository, idKey, chunkerSecret, decodeEpochs(epochs));
   }
 
   /** The keys in the form that the rest of the program works with. */
