@@ -1,0 +1,13 @@
+import { ForwardingStore } from './forwarding-store.ts';
+import { storeReadOnly } from './store-errors.ts';
+
+/** Refuses every write with `Denied` (STORE_READ_ONLY), before it reaches the store. */
+export class ReadOnlyStore extends ForwardingStore {
+  override async put(): Promise<void> {
+    throw storeReadOnly(this.properties.location);
+  }
+
+  override async delete(): Promise<void> {
+    throw storeReadOnly(this.properties.location);
+  }
+}

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import type { Random } from '../../src/core/base/index.ts';
+
+/** The same bytes in every run for the same seed: SHA-256 of seed and counter. */
+export class SeededRandom implements Random {
+  readonly #seed: string;
+  #counter = 0;
+
+  constructor(seed: number | string) {
+    this.#seed = String(seed);
+  }
+
+  bytes(count: number): Uint8Array {
+    const bytes = new Uint8Array(count);
+    for (let offset = 0; offset < count; offset += 32) {
+      const block = createHash('sha256').update(`${this.#seed}/${this.#counter}`).digest();
+      this.#counter += 1;
+      bytes.set(block.subarray(0, Math.min(32, count - offset)), offset);
+    }
+    return bytes;
+  }
+
+  /** A whole number from 0 up to but not including `end`. */
+  below(end: number): number {
+    const bytes = this.bytes(4);
+    return new DataView(bytes.buffer).getUint32(0) % end;
+  }
+}
