@@ -89,6 +89,7 @@ export class CrashDisk implements JournalIo {
     for (let subset = 0; subset < 2 ** open.length; subset += 1) {
       const chosen = open.filter((_, index) => (subset & (1 << index)) !== 0);
       yield chosen.reduce(applyCall, synced);
+      yield chosen.map(firstHalfOf).reduce(applyCall, synced);
       const isTorn = chosen.length === open.length || chosen.length === 1;
       for (const [index, call] of chosen.entries()) {
         if (!isTorn || call.kind !== 'write') continue;
@@ -105,6 +106,11 @@ function* partsOf({ position, bytes }: DiskCall & { readonly kind: 'write' }): G
     yield { kind: 'write', position, bytes: bytes.subarray(0, at) };
     yield { kind: 'write', position: position + at, bytes: bytes.subarray(at) };
   }
+}
+
+function firstHalfOf(call: DiskCall): DiskCall {
+  if (call.kind !== 'write') return call;
+  return { ...call, bytes: call.bytes.subarray(0, call.bytes.length / 2) };
 }
 
 function applyCall(before: Buffer, call: DiskCall): Buffer {

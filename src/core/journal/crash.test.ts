@@ -104,9 +104,11 @@ describe('a power cut', () => {
 
   it('after a second process has taken over leaves the log whole', async () => {
     const disk = new CrashDisk();
-    const first = await open(disk);
-    append(first, 'a');
-    await first.sync();
+    const creator = await open(disk);
+    append(creator, 'a');
+    await creator[Symbol.asyncDispose]();
+    // Has written its own slot, and is killed before anything syncs it.
+    await open(disk);
     const begin = disk.calls.length;
     const killed = new CrashDisk(disk.bytes);
     for (const call of disk.calls) killed.calls.push(call);
@@ -143,6 +145,28 @@ describe('a power cut', () => {
       slotsWritten += 1;
     }
     expect(slotsWritten).toBe(4);
+  });
+
+  it('writes nothing over the old records while they may still be needed', async () => {
+    const disk = new CrashDisk();
+    const journal = await open(disk);
+    append(journal, 'x'.repeat(1000));
+    await journal.sync();
+    const begin = disk.calls.length;
+    let appended = 0;
+    disk.beforeCall = (call) => {
+      // The moment when the new slot has been written and is not yet durable.
+      if (call.kind !== 'sync' || appended > 0) return;
+      for (; appended < 3; appended += 1) journal.append(Buffer.alloc(800_000, 'y'));
+    };
+    await journal.clear();
+    disk.beforeCall = () => {};
+    const kinds = disk.calls.slice(begin).map(({ kind }) => kind);
+    expect(appended).toBe(3);
+    expect(kinds).toEqual(['write', 'sync', 'truncate', 'write']);
+    await journal.sync();
+    const found = await readAll((await open(new CrashDisk(disk.bytes))).records());
+    expect(found.map((record) => record.length)).toEqual([800_000, 800_000, 800_000]);
   });
 
   it('truncates only after the new generation is durable', async () => {

@@ -209,6 +209,36 @@ describe('two writers', () => {
     expect(await readAll(later.records())).toEqual(['later']);
   });
 
+  it('that open it in the same moment: one of them can write', async () => {
+    const journals = await Promise.all([0, 1, 2].map(() => FileJournal.open(path, { io })));
+    for (const [index, journal] of journals.entries()) journal.append(Buffer.from(`${index}`));
+    const results = await Promise.allSettled(journals.map((journal) => journal.sync()));
+    expect(results.map(({ status }) => status).toSorted()).toEqual([
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ]);
+    for (const journal of journals) await close(journal);
+    await using journal = await FileJournal.open(path);
+    const winner = results.findIndex(({ status }) => status === 'fulfilled');
+    expect(await readAll(journal.records())).toEqual([`${winner}`]);
+  });
+
+  it('notices that its header was damaged', async () => {
+    const disk = new CrashDisk();
+    const journal = await FileJournal.open('/log', { io: disk });
+    journal.append(Buffer.from('a'));
+    await journal.sync();
+    await journal.clear();
+    // Both slots say the same, but the one that is left is older than what this writer wrote.
+    disk.poke(
+      disk.calls.findLast((call) => call.kind === 'write')?.position ?? 0,
+      Buffer.from('x'),
+    );
+    journal.append(Buffer.from('b'));
+    await expect(journal.sync()).rejects.toMatchObject({ code: 'JOURNAL_CHANGED' });
+  });
+
   it.each(['removed', 'replaced'])('nothing goes into a file that was %s', async (what) => {
     await using journal = await FileJournal.open(path);
     journal.append(Buffer.from('a'));

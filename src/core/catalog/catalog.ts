@@ -1,0 +1,104 @@
+import type { LineageId, MirrorId, ObjectHash } from '../base/index.ts';
+
+/** Where a journal ends: the number, lineage and hash of its last entry. */
+export interface Tip {
+  readonly lineage: LineageId;
+  /** 0 if there is no entry yet. */
+  readonly number: number;
+  /** SHA-256 of the last entry's object in hexadecimal; 64 zeros if there is none. */
+  readonly hash: ObjectHash;
+}
+
+/** One row: a journal entry exactly as it is stored in the mirrors (docs/format.md section 11). */
+export interface EntryRow {
+  readonly number: number;
+  readonly lineage: LineageId;
+  readonly hash: ObjectHash;
+  readonly bytes: Uint8Array;
+  /** The payload object's bytes, kept until every mirror has it; then only the row stays. */
+  readonly payload?: Uint8Array | undefined;
+}
+
+export type CopyState = 'stored' | 'debt' | 'suspect' | 'damaged' | 'quarantined' | 'absent';
+export type ObjectLife = 'live' | 'condemned' | 'swept';
+
+/** What the ledger knows of one copy of one object. A hint, never a proof. */
+export interface LedgerCopy {
+  readonly object: string;
+  readonly bytes: number;
+  readonly life: ObjectLife;
+  readonly mirror: MirrorId;
+  readonly state: CopyState;
+  /** Milliseconds since 1970; undefined if never. */
+  readonly lastVerified?: number | undefined;
+  readonly nextDue?: number | undefined;
+}
+
+export interface LedgerEvent {
+  readonly at: number;
+  readonly kind: string;
+  readonly mirror?: MirrorId | undefined;
+  readonly object?: string | undefined;
+  readonly by: string;
+  readonly detail: string;
+}
+
+/**
+ * The metadata store: the journal's rows in a gap-free total order, and the ledger. Disposable:
+ * any mirror gives it back.
+ *
+ * - `append` is one conditional write at tip + 1. It fails with `Conflict` (code CATALOG_CONFLICT)
+ *   if another entry has that number, if `row.number` is not tip + 1, or if the tip's hash or
+ *   lineage is not the one the caller names: a client with an old view always loses.
+ *   When it resolves, the row survives a power cut.
+ * - An append whose answer was lost may be tried again: if the row at that number is byte for byte
+ *   the same it succeeds.
+ * - Rows are never changed or removed.
+ * - A row of a new lineage is accepted only through `append` like any other.
+ * - What a row says of itself is believed: whoever reads it checks its bytes against its hash, and
+ *   the chain.
+ *
+ * Errors: `Conflict`, `Unavailable` (codes CATALOG_BUSY, CATALOG_FULL, CATALOG_FAILED; after one of
+ * them the same append may be tried again), `Corrupt` (code CATALOG_DAMAGED), `Unsupported` (code
+ * CATALOG_TOO_NEW, made by a newer version), `Denied` (code CATALOG_READ_ONLY, CATALOG_DENIED).
+ */
+export interface Catalog extends AsyncDisposable {
+  /** For people: where it is. */
+  readonly location: string;
+  tip(): Promise<Tip | undefined>;
+  append(row: EntryRow, expected: Tip | undefined): Promise<void>;
+  /** Rows with numbers above `afterNumber`, ascending. */
+  read(afterNumber: number): AsyncIterable<EntryRow>;
+  /** Drops the kept payloads of rows up to `number`; never rows. */
+  clearPayloads(upToNumber: number): Promise<void>;
+  /** A small value kept under a name, such as the id of the repository that the catalog serves. */
+  getMeta(key: string): Promise<MetaValue | undefined>;
+  setMeta(key: string, value: MetaValue): Promise<void>;
+  readonly ledger: Ledger;
+}
+
+export type MetaValue = string | Uint8Array;
+
+/** Health in clear. Written by clients and keyless workers alike; lost, it is rebuilt by listing. */
+export interface Ledger {
+  /** Inserts or replaces what is known of copies, in one transaction. */
+  record(copies: readonly LedgerCopy[]): Promise<void>;
+  /** All copies that pass the filter, by object name, then by mirror. */
+  copies(filter?: CopyFilter): AsyncIterable<LedgerCopy>;
+  /**
+   * Changes the state of one copy; a copy that is not known is added as live, with 0 bytes. `at` is
+   * when somebody looked: it becomes `lastVerified`, except for the states debt and quarantined,
+   * which nobody reads off a copy.
+   */
+  setState(object: string, mirror: MirrorId, state: CopyState, at: number): Promise<void>;
+  addEvent(event: LedgerEvent): Promise<void>;
+  /** The latest events, at most `limit`, the last one added first. */
+  events(limit: number): Promise<readonly LedgerEvent[]>;
+}
+
+export interface CopyFilter {
+  readonly mirror?: MirrorId | undefined;
+  readonly state?: CopyState | undefined;
+  /** If given, a `lastVerified` after it is left out: a date in the future proves nothing. */
+  readonly now?: number | undefined;
+}

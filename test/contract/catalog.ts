@@ -1,0 +1,387 @@
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { LineageId, MirrorId, ObjectHash } from '../../src/core/base/index.ts';
+import type {
+  Catalog,
+  EntryRow,
+  LedgerCopy,
+  LedgerEvent,
+  Tip,
+} from '../../src/core/catalog/index.ts';
+
+/** Where a suite keeps one catalog. */
+export interface CatalogWorld {
+  /** A handle on it, made if it is missing. Several may be open at once. */
+  open(): Promise<Catalog>;
+  /** Whether what was written is there after all handles were closed. */
+  readonly isKept: boolean;
+  remove(): Promise<void>;
+}
+
+export const lineageA: LineageId = 'a'.repeat(32) as LineageId;
+export const lineageB: LineageId = 'b'.repeat(32) as LineageId;
+const mirrorA = '1'.repeat(32) as MirrorId;
+const mirrorB = '2'.repeat(32) as MirrorId;
+
+export function makeRow(number: number, text = 'entry', lineage: LineageId = lineageA): EntryRow {
+  const bytes = Buffer.from(`${text} ${number}`);
+  const hash = createHash('sha256').update(bytes).digest('hex') as ObjectHash;
+  return { number, lineage, hash, bytes };
+}
+
+export const tipOf = ({ number, lineage, hash }: EntryRow): Tip => ({ number, lineage, hash });
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+const numbersOf = async (catalog: Catalog, after = 0): Promise<number[]> =>
+  (await collect(catalog.read(after))).map(({ number }) => number);
+
+/** Appends `count` rows behind the tip. */
+export async function fill(catalog: Catalog, count: number): Promise<void> {
+  let tip = await catalog.tip();
+  for (let index = 0; index < count; index += 1) {
+    const row = makeRow((tip?.number ?? 0) + 1);
+    await catalog.append(row, tip);
+    tip = tipOf(row);
+  }
+}
+
+const conflict = { kind: 'Conflict', code: 'CATALOG_CONFLICT' };
+
+/** What every catalog keeps to. */
+export function catalogContract(name: string, makeWorld: () => Promise<CatalogWorld>): void {
+  describe(`catalog contract: ${name}`, () => {
+    let world: CatalogWorld;
+    let catalog: Catalog;
+    beforeEach(async () => {
+      world = await makeWorld();
+      catalog = await world.open();
+    });
+    afterEach(async () => {
+      await catalog[Symbol.asyncDispose]();
+      await world.remove();
+    });
+
+    describeRows(
+      () => catalog,
+      () => world,
+    );
+    describeLedger(() => catalog);
+
+    it('keeps named values', async () => {
+      expect(await catalog.getMeta('repository')).toBeUndefined();
+      await catalog.setMeta('repository', 'one');
+      await catalog.setMeta('bytes', Uint8Array.of(0, 1, 255));
+      await catalog.setMeta('repository', 'two');
+      expect(await catalog.getMeta('repository')).toBe('two');
+      expect(await catalog.getMeta('bytes')).toEqual(Uint8Array.of(0, 1, 255));
+    });
+
+    it('is the same for a second handle, and after it was closed', async () => {
+      await fill(catalog, 2);
+      await catalog.setMeta('k', 'v');
+      const second = await world.open();
+      expect(await second.tip()).toEqual(tipOf(makeRow(2)));
+      await second[Symbol.asyncDispose]();
+      await catalog[Symbol.asyncDispose]();
+      catalog = await world.open();
+      expect(await catalog.tip()).toEqual(world.isKept ? tipOf(makeRow(2)) : undefined);
+      expect(await catalog.getMeta('k')).toBe(world.isKept ? 'v' : undefined);
+    });
+  });
+}
+
+function describeRows(catalogOf: () => Catalog, worldOf: () => CatalogWorld): void {
+  describe('rows', () => {
+    let catalog: Catalog;
+    beforeEach(() => {
+      catalog = catalogOf();
+    });
+
+    it('begin with none', async () => {
+      expect(await catalog.tip()).toBeUndefined();
+      expect(await collect(catalog.read(0))).toEqual([]);
+    });
+
+    it('come back as they were, in their order', async () => {
+      const payload = Buffer.alloc(200_000, 'p');
+      const first = makeRow(1);
+      const second = { ...makeRow(2), payload };
+      const third = makeRow(3, 'other', lineageB);
+      await catalog.append(first, undefined);
+      await catalog.append(second, tipOf(first));
+      await catalog.append(third, tipOf(second));
+      expect(await catalog.tip()).toEqual(tipOf(third));
+      const found = await collect(catalog.read(0));
+      expect(found.map(tipOf)).toEqual([first, second, third].map(tipOf));
+      expect(found.map(({ bytes }) => Buffer.from(bytes).toString())).toEqual([
+        'entry 1',
+        'entry 2',
+        'other 3',
+      ]);
+      expect(found.map((row) => row.payload?.length)).toEqual([undefined, 200_000, undefined]);
+      expect(payload.equals(found[1]?.payload ?? Buffer.alloc(0))).toBe(true);
+      expect(await numbersOf(catalog, 2)).toEqual([3]);
+      expect(await numbersOf(catalog, 3)).toEqual([]);
+      expect(await numbersOf(catalog, 99)).toEqual([]);
+    });
+
+    it('take copies of their bytes', async () => {
+      const row = makeRow(1);
+      await catalog.append(row, undefined);
+      const [first] = await collect(catalog.read(0));
+      Buffer.from(row.bytes.buffer, row.bytes.byteOffset, row.bytes.length).fill(0);
+      first?.bytes.fill(0);
+      const [again] = await collect(catalog.read(0));
+      expect(Buffer.from(again?.bytes ?? []).toString()).toBe('entry 1');
+    });
+
+    it('are read while others are added', async () => {
+      await fill(catalog, 300);
+      const seen: number[] = [];
+      for await (const { number } of catalog.read(0)) {
+        seen.push(number);
+        if (number % 100 === 0 && number <= 300) await fill(catalog, 1);
+      }
+      expect(seen.slice(0, 300)).toEqual(Array.from({ length: 300 }, (_, index) => index + 1));
+      expect(await numbersOf(catalog)).toHaveLength(303);
+    });
+
+    it.each([
+      ['number 2 first', makeRow(2), undefined],
+      ['number 2 first, behind a tip that is not there', makeRow(2), tipOf(makeRow(1))],
+      ['behind a tip that is not there', makeRow(1), tipOf(makeRow(1))],
+    ])('into an empty catalog: %s', async (_what, row, expected) => {
+      await expect(catalog.append(row, expected)).rejects.toMatchObject(conflict);
+      expect(await catalog.tip()).toBeUndefined();
+    });
+
+    it('begin behind a tip of number 0', async () => {
+      const hash = '0'.repeat(64) as ObjectHash;
+      await catalog.append(makeRow(1), { number: 0, lineage: lineageA, hash });
+      expect(await numbersOf(catalog)).toEqual([1]);
+    });
+
+    it.each([
+      ['a gap', makeRow(5), tipOf(makeRow(3))],
+      ['a gap, from a tip that is not there', makeRow(5), tipOf(makeRow(4))],
+      ['a number that is taken', makeRow(3, 'other'), tipOf(makeRow(2))],
+      ['an early number that is taken', makeRow(1, 'other'), undefined],
+      [
+        'a taken number with the same bytes in another lineage',
+        makeRow(3, 'entry', lineageB),
+        tipOf(makeRow(2)),
+      ],
+      ['no tip', makeRow(4), undefined],
+      ['an old tip', makeRow(4), tipOf(makeRow(2))],
+      ['a wrong hash', makeRow(4), { ...tipOf(makeRow(3)), hash: makeRow(9).hash }],
+      ['a wrong lineage', makeRow(4), { ...tipOf(makeRow(3)), lineage: lineageB }],
+    ])('are refused: %s', async (_what, row, expected) => {
+      await fill(catalog, 3);
+      await expect(catalog.append(row, expected)).rejects.toMatchObject(conflict);
+      expect(await numbersOf(catalog)).toEqual([1, 2, 3]);
+      expect(await catalog.tip()).toEqual(tipOf(makeRow(3)));
+    });
+
+    it.each([
+      ['number 0', { ...makeRow(1), number: 0 }],
+      ['half a number', { ...makeRow(1), number: 0.5 }],
+      ['no lineage', { ...makeRow(1), lineage: '' as LineageId }],
+      ['a hash in capitals', { ...makeRow(1), hash: 'A'.repeat(64) as ObjectHash }],
+      ['no bytes', { ...makeRow(1), bytes: new Uint8Array() }],
+    ])('are a fault of the program: %s', async (_what, row) => {
+      await expect(catalog.append(row, undefined)).rejects.toMatchObject({ kind: 'Internal' });
+      expect(await catalog.tip()).toBeUndefined();
+    });
+
+    it('may be appended again when the answer was lost, even later on', async () => {
+      await catalog.append(makeRow(1), undefined);
+      await catalog.append(makeRow(1), undefined);
+      await catalog.append(makeRow(2), tipOf(makeRow(1)));
+      await catalog.append(makeRow(2), tipOf(makeRow(1)));
+      await catalog.append(makeRow(1), undefined);
+      expect(await numbersOf(catalog)).toEqual([1, 2]);
+    });
+
+    it('race: of sixteen writers with one view exactly one wins', async () => {
+      await fill(catalog, 1);
+      const world = worldOf();
+      const handles = await Promise.all(Array.from({ length: 16 }, () => world.open()));
+      for (let round = 2; round < 8; round += 1) {
+        const tip = await catalog.tip();
+        const tries = handles.map((handle, index) =>
+          handle.append(makeRow(round, `writer ${index}`), tip),
+        );
+        const results = await Promise.allSettled(tries);
+        const winners = results.flatMap(({ status }, index) =>
+          status === 'fulfilled' ? [index] : [],
+        );
+        expect(winners).toHaveLength(1);
+        const reasons = results.flatMap((r) => (r.status === 'rejected' ? [r.reason] : []));
+        expect(reasons).toEqual(
+          Array.from({ length: 15 }, () => expect.objectContaining(conflict)),
+        );
+        expect(await catalog.tip()).toEqual(tipOf(makeRow(round, `writer ${winners[0]}`)));
+      }
+      expect(await numbersOf(catalog)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+      for (const handle of handles) if (handle !== catalog) await handle[Symbol.asyncDispose]();
+    });
+
+    it('stay when payloads are cleared', async () => {
+      let tip: Tip | undefined;
+      for (let number = 1; number <= 4; number += 1) {
+        const row = { ...makeRow(number), payload: Buffer.from(`payload ${number}`) };
+        await catalog.append(row, tip);
+        tip = tipOf(row);
+      }
+      await catalog.clearPayloads(2);
+      await catalog.clearPayloads(2);
+      const found = await collect(catalog.read(0));
+      expect(found.map(({ number }) => number)).toEqual([1, 2, 3, 4]);
+      expect(found.map(({ payload }) => payload && Buffer.from(payload).toString())).toEqual([
+        undefined,
+        undefined,
+        'payload 3',
+        'payload 4',
+      ]);
+      await catalog.clearPayloads(99);
+      expect(await numbersOf(catalog)).toEqual([1, 2, 3, 4]);
+      // A number is never given twice, whatever was cleared.
+      await expect(catalog.append(makeRow(4, 'other'), tip)).rejects.toMatchObject(conflict);
+      // The very same row is still recognised as there.
+      await catalog.append(makeRow(1), undefined);
+    });
+  });
+}
+
+function describeLedger(catalogOf: () => Catalog): void {
+  const copy = (object: string, changes: Partial<LedgerCopy> = {}): LedgerCopy => ({
+    object,
+    bytes: 10,
+    life: 'live',
+    mirror: mirrorA,
+    state: 'stored',
+    lastVerified: undefined,
+    nextDue: undefined,
+    ...changes,
+  });
+
+  describe('the ledger', () => {
+    let catalog: Catalog;
+    beforeEach(() => {
+      catalog = catalogOf();
+    });
+
+    it('keeps copies, by object and mirror, and replaces them', async () => {
+      const copies = [
+        copy('packs/b', { mirror: mirrorB, state: 'debt' }),
+        copy('packs/b', { lastVerified: 5, nextDue: 9, bytes: 2 ** 40 }),
+        copy('packs/a', { life: 'condemned', state: 'damaged' }),
+      ];
+      await catalog.ledger.record([]);
+      await catalog.ledger.record(copies);
+      expect(await collect(catalog.ledger.copies())).toEqual([copies[2], copies[1], copies[0]]);
+      await catalog.ledger.record([copy('packs/b', { state: 'suspect' })]);
+      expect(await collect(catalog.ledger.copies())).toEqual([
+        copies[2],
+        copy('packs/b', { state: 'suspect' }),
+        copies[0],
+      ]);
+    });
+
+    it('filters by mirror and by state', async () => {
+      const copies = [
+        copy('a', { state: 'debt' }),
+        copy('a', { state: 'debt', mirror: mirrorB }),
+        copy('b'),
+        copy('b', { mirror: mirrorB }),
+        copy('c', { state: 'absent' }),
+      ];
+      await catalog.ledger.record(copies);
+      const find = async (filter: Parameters<typeof catalog.ledger.copies>[0]): Promise<number[]> =>
+        (await collect(catalog.ledger.copies(filter))).map((found) =>
+          copies.findIndex((c) => c.object === found.object && c.mirror === found.mirror),
+        );
+      expect(await find({ mirror: mirrorA })).toEqual([0, 2, 4]);
+      expect(await find({ state: 'debt' })).toEqual([0, 1]);
+      expect(await find({ state: 'stored' })).toEqual([2, 3]);
+      expect(await find({ state: 'debt', mirror: mirrorB })).toEqual([1]);
+      expect(await find({ state: 'quarantined' })).toEqual([]);
+    });
+
+    it('lists many copies, also while they change', async () => {
+      const names = Array.from(
+        { length: 1203 },
+        (_, index) => `o${String(index).padStart(5, '0')}`,
+      );
+      await catalog.ledger.record(names.map((name) => copy(name, { state: 'debt' })));
+      const seen: string[] = [];
+      for await (const { object } of catalog.ledger.copies({ state: 'debt' })) {
+        seen.push(object);
+        await catalog.ledger.setState(object, mirrorA, 'stored', 1);
+      }
+      expect(seen).toEqual(names);
+      expect(await collect(catalog.ledger.copies({ state: 'debt' }))).toEqual([]);
+    });
+
+    it('leaves out a verification that lies in the future, if asked', async () => {
+      await catalog.ledger.record([
+        copy('a', { lastVerified: 100 }),
+        copy('b', { lastVerified: 101 }),
+      ]);
+      const found = await collect(catalog.ledger.copies({ now: 100 }));
+      expect(found.map(({ lastVerified }) => lastVerified)).toEqual([100, undefined]);
+      expect(await collect(catalog.ledger.copies())).toMatchObject([{}, { lastVerified: 101 }]);
+    });
+
+    it('changes the state of a copy and nothing else of it', async () => {
+      const before = copy('a', { life: 'condemned', lastVerified: 3, nextDue: 9 });
+      await catalog.ledger.record([before]);
+      await catalog.ledger.setState('a', mirrorA, 'suspect', 7);
+      const suspect = { ...before, state: 'suspect', lastVerified: 7 };
+      expect(await collect(catalog.ledger.copies())).toEqual([suspect]);
+      await catalog.ledger.setState('a', mirrorA, 'quarantined', 8);
+      const quarantined = { ...suspect, state: 'quarantined' };
+      expect(await collect(catalog.ledger.copies())).toEqual([quarantined]);
+    });
+
+    it('adds a copy that it did not know', async () => {
+      await catalog.ledger.setState('a', mirrorA, 'debt', 7);
+      await catalog.ledger.setState('b', mirrorA, 'absent', 8);
+      expect(await collect(catalog.ledger.copies())).toEqual([
+        copy('a', { bytes: 0, state: 'debt' }),
+        copy('b', { bytes: 0, state: 'absent', lastVerified: 8 }),
+      ]);
+    });
+
+    it('records all copies or none', async () => {
+      const bad = copy('b', { mirror: 'nowhere' as MirrorId });
+      await expect(catalog.ledger.record([copy('a'), bad])).rejects.toMatchObject({
+        kind: 'Internal',
+      });
+      expect(await collect(catalog.ledger.copies())).toEqual([]);
+    });
+
+    it('keeps events and gives the last ones', async () => {
+      const event = (at: number, changes: Partial<LedgerEvent> = {}): LedgerEvent => ({
+        at,
+        kind: 'healed',
+        mirror: undefined,
+        object: undefined,
+        by: 'healer',
+        detail: `number ${at}`,
+        ...changes,
+      });
+      expect(await catalog.ledger.events(5)).toEqual([]);
+      const events = [event(3), event(1, { mirror: mirrorA, object: 'packs/a' }), event(2)];
+      for (const one of events) await catalog.ledger.addEvent(one);
+      expect(await catalog.ledger.events(10)).toEqual(events.toReversed());
+      expect(await catalog.ledger.events(2)).toEqual([events[2], events[1]]);
+      expect(await catalog.ledger.events(0)).toEqual([]);
+    });
+  });
+}
