@@ -1,0 +1,175 @@
+import { fstatSync, lstatSync, statSync, type BigIntStats } from 'node:fs';
+import { platform } from 'node:os';
+import { displayPath, fsPath, type ByteString } from '../base/index.ts';
+import { VersionsError } from '../errors/index.ts';
+import { pathBytesDirectMax, viaDirectories } from './long-path.ts';
+import { sourceError, vanishedError } from './source-error.ts';
+
+export type FileKind =
+  | 'file'
+  | 'directory'
+  | 'symlink'
+  | 'fifo'
+  | 'character-device'
+  | 'block-device'
+  | 'socket';
+
+/**
+ * What the file system says about one name, exactly: seconds are floored (so nanoseconds are
+ * 0 to 999,999,999 before 1970 too), and inode and device numbers are bigint because network and
+ * overlay file systems use all 64 bits. Plain data: it may be cloned to a worker.
+ */
+export interface FileStat {
+  readonly kind: FileKind;
+  /** Bytes; for a symlink those of its target, else meaningful for files only. */
+  readonly size: number;
+  /** The lower 12 bits of `st_mode`. */
+  readonly mode: number;
+  readonly mtimeSeconds: number;
+  readonly mtimeNanos: number;
+  readonly ctimeSeconds: number;
+  readonly ctimeNanos: number;
+  /** Undefined where the file system keeps no birth time. */
+  readonly birthtimeSeconds: number | undefined;
+  readonly birthtimeNanos: number | undefined;
+  readonly uid: number;
+  readonly gid: number;
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly linkCount: number;
+  /** Device numbers of a device node; 0 for everything else. */
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
+  /** Bytes the file takes up on the disk. */
+  readonly allocatedBytes: number;
+}
+
+/** Reads what stands under `path` itself; a symlink is not followed. Throws kind `Source`. */
+export function lstat(path: ByteString): FileStat {
+  const stat = lstatIfExists(path);
+  if (stat === undefined) throw vanishedError(path);
+  return stat;
+}
+
+/** As `lstat`, but undefined if there is nothing under that name (any more). */
+export function lstatIfExists(path: ByteString): FileStat | undefined {
+  try {
+    const stats =
+      path.length > pathBytesDirectMax
+        ? viaDirectories(path, (reachable) => lstatSync(reachable, bigintQuiet))
+        : lstatSync(fsPath(path), bigintQuiet);
+    return stats === undefined ? undefined : fileStatOf(stats, path);
+  } catch (error) {
+    throw sourceError(error, path, 'read the metadata of');
+  }
+}
+
+/** As `lstat`, but follows symlinks: for the leading part of a path that was asked for. */
+export function statFollowing(path: ByteString): FileStat | undefined {
+  try {
+    const stats =
+      path.length > pathBytesDirectMax
+        ? viaDirectories(path, (reachable) => statSync(reachable, bigintQuiet))
+        : statSync(fsPath(path), bigintQuiet);
+    return stats === undefined ? undefined : fileStatOf(stats, path);
+  } catch (error) {
+    throw sourceError(error, path, 'read the metadata of');
+  }
+}
+
+/** The state of an open file; `path` is for the message only. */
+export function statOfFd(fd: number, path: ByteString): FileStat {
+  try {
+    return fileStatOf(fstatSync(fd, bigintOnly), path);
+  } catch (error) {
+    throw sourceError(error, path, 'read the metadata of');
+  }
+}
+
+/**
+ * True if runs of zeros in the file may be restored as holes: at least a page of it takes up no
+ * room. A compressing file system makes some other files look so, which does no harm.
+ */
+export function isSparse(stat: FileStat): boolean {
+  return stat.kind === 'file' && stat.size - stat.allocatedBytes >= 4096;
+}
+
+const bigintOnly = { bigint: true } as const;
+const bigintQuiet = { bigint: true, throwIfNoEntry: false } as const;
+const billion = 1_000_000_000n;
+
+function fileStatOf(stats: BigIntStats, path: ByteString): FileStat {
+  const mode = Number(stats.mode);
+  const kind = kindOfMode(mode, path);
+  const isDevice = kind === 'character-device' || kind === 'block-device';
+  const hasBirthtime = stats.birthtimeNs > 0n;
+  return {
+    kind,
+    size: Number(stats.size),
+    mode: mode & 0o7777,
+    mtimeSeconds: floorSeconds(stats.mtimeNs),
+    mtimeNanos: nanosWithin(stats.mtimeNs),
+    ctimeSeconds: floorSeconds(stats.ctimeNs),
+    ctimeNanos: nanosWithin(stats.ctimeNs),
+    birthtimeSeconds: hasBirthtime ? floorSeconds(stats.birthtimeNs) : undefined,
+    birthtimeNanos: hasBirthtime ? nanosWithin(stats.birthtimeNs) : undefined,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    dev: stats.dev,
+    ino: stats.ino,
+    linkCount: Number(stats.nlink),
+    rdevMajor: isDevice ? majorOf(stats.rdev) : 0,
+    rdevMinor: isDevice ? minorOf(stats.rdev) : 0,
+    allocatedBytes: Number(stats.blocks) * 512,
+  };
+}
+
+function floorSeconds(nanos: bigint): number {
+  const seconds = Number(nanos / billion);
+  return nanos < 0n && nanos % billion !== 0n ? seconds - 1 : seconds;
+}
+
+function nanosWithin(nanos: bigint): number {
+  const rest = Number(nanos % billion);
+  return rest < 0 ? rest + 1_000_000_000 : rest;
+}
+
+function kindOfMode(mode: number, path: ByteString): FileKind {
+  switch (mode & 0o170000) {
+    case 0o100000:
+      return 'file';
+    case 0o040000:
+      return 'directory';
+    case 0o120000:
+      return 'symlink';
+    case 0o010000:
+      return 'fifo';
+    case 0o020000:
+      return 'character-device';
+    case 0o060000:
+      return 'block-device';
+    case 0o140000:
+      return 'socket';
+    default:
+      throw new VersionsError(
+        'Source',
+        'SOURCE_KIND_UNKNOWN',
+        `The file system gives no known kind for ${displayPath(path)}`,
+        { context: { path: displayPath(path), mode } },
+      );
+  }
+}
+
+const isLinux = platform() === 'linux';
+
+function majorOf(rdev: bigint): number {
+  return isLinux
+    ? Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n))
+    : Number((rdev >> 24n) & 0xffn);
+}
+
+function minorOf(rdev: bigint): number {
+  return isLinux
+    ? Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n))
+    : Number(rdev & 0xffffffn);
+}
