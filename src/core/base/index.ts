@@ -1,0 +1,6 @@
+/** Bytes, ids, clock, limits: what every room may use and what depends on nothing. */
+export * from './byte-string.ts';
+export * from './bytes.ts';
+export * from './clock.ts';
+export * from './ids.ts';
+export * from './limits.ts';
