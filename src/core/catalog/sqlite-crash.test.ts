@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { collect } from '../../../test/contract/catalog.ts';
@@ -104,6 +105,26 @@ describe('processes', () => {
     expect(numbers.toSorted((a, b) => a - b)).toEqual(all);
     await using catalog = await SqliteCatalog.open(path, { readOnly: true });
     expect((await collect(catalog.read(0))).map(({ number }) => number)).toEqual(all);
+  }, 60_000);
+
+  it('that waited while another one made the catalog find it made', async () => {
+    const model = join(directory, 'model.db');
+    await (await SqliteCatalog.open(model, { create: true }))[Symbol.asyncDispose]();
+    const made = new DatabaseSync(model);
+    const parts = made.prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL').all();
+    const id = made.prepare('PRAGMA application_id').get()?.['application_id'];
+    made.close();
+    const maker = new DatabaseSync(path);
+    maker.exec('BEGIN IMMEDIATE');
+    const child = start(`say('opened')`);
+    const said = listen(child);
+    // By now the other process has seen an empty file, and waits for its turn.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    for (const { sql } of parts) maker.exec(String(sql));
+    maker.exec(`PRAGMA application_id = ${String(id)}; PRAGMA user_version = 1; COMMIT`);
+    maker.close();
+    expect((await once(child, 'close'))[0]).toBe(0);
+    expect(said[0]).toBe('opened');
   }, 60_000);
 
   it('that make the same catalog at once make one', async () => {
