@@ -35,6 +35,8 @@ export interface PackRecord {
   readonly tableBytes: number;
   readonly kind: 'data' | 'tree';
   readonly chunkCount: number;
+  /** Salt of the pack's header, 32 bytes: binds its table and blocks to this very pack. */
+  readonly salt: Uint8Array;
 }
 
 export interface MirrorRecord {
@@ -236,13 +238,13 @@ function parentValue({ lineage, number, hash }: LineageParent): Record<string, u
 }
 
 function packValue(pack: PackRecord): readonly unknown[] {
-  const { name, bytes, tableBytes, kind, chunkCount } = pack;
-  return [bytesOfHex(name), bytes, tableBytes, packKinds.indexOf(kind) + 1, chunkCount];
+  const { name, bytes, tableBytes, kind, chunkCount, salt } = pack;
+  return [bytesOfHex(name), bytes, tableBytes, packKinds.indexOf(kind) + 1, chunkCount, salt];
 }
 
 function packOfValue(value: CborValue): PackRecord {
-  if (!Array.isArray(value) || value.length !== 5) throw recordDamaged('a pack is malformed');
-  const [name, bytes, tableBytes, kindNumber, chunkCount] = value as readonly CborValue[];
+  if (!Array.isArray(value) || value.length !== 6) throw recordDamaged('a pack is malformed');
+  const [name, bytes, tableBytes, kindNumber, chunkCount, salt] = value as readonly CborValue[];
   const kind = typeof kindNumber === 'number' ? packKinds[kindNumber - 1] : undefined;
   const fits =
     name instanceof Uint8Array &&
@@ -250,9 +252,11 @@ function packOfValue(value: CborValue): PackRecord {
     isCount(bytes) &&
     isCount(tableBytes) &&
     isCount(chunkCount) &&
+    salt instanceof Uint8Array &&
+    salt.byteLength === 32 &&
     kind !== undefined;
   if (!fits) throw recordDamaged('a pack is malformed');
-  return { name: toHex(name) as PackName, bytes, tableBytes, kind, chunkCount };
+  return { name: toHex(name) as PackName, bytes, tableBytes, kind, chunkCount, salt };
 }
 
 function mirrorOfValue(value: CborValue): MirrorRecord {
