@@ -119,6 +119,7 @@ describe('RetryingStore', () => {
     faulty.on('put').fails(unavailable);
     const put = store.put('theirs', [part, part], { ifAbsent: true });
     expect(await failureOf(put)).toBe('Conflict OBJECT_EXISTS');
+    faulty.on('put').fails(unavailable);
     const longer = store.put('mine', [part], { ifAbsent: true });
     expect(await failureOf(longer)).toBe('Conflict OBJECT_EXISTS');
     expect(joined([await store.get('theirs')])).toEqual(joined([bytesOf(2, 200)]));

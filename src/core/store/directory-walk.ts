@@ -90,9 +90,9 @@ async function readNames(base: string, options: WalkOptions): Promise<readonly s
 
 /** False if neither the key, nor for a directory any key below it, is asked for. */
 function mayMatch(key: string, { prefix, after }: WalkOptions): boolean {
-  if (!key.endsWith('/')) return key.startsWith(prefix) && key > after;
-  const prefixMatches = key.startsWith(prefix) || prefix.startsWith(key);
-  return prefixMatches && (key > after || after.startsWith(key));
+  // No directory can be shorter than the prefix: the walk begins in the last one that it names.
+  if (!key.startsWith(prefix)) return false;
+  return key > after || (key.endsWith('/') && after.startsWith(key));
 }
 
 async function infoOf(key: string, options: WalkOptions): Promise<ObjectInfo | undefined> {

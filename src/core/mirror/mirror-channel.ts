@@ -1,0 +1,124 @@
+import PQueue from 'p-queue';
+import { type Clock, packBytesMax } from '../base/index.ts';
+import { isVersionsError, type VersionsError } from '../errors/index.ts';
+import type { Monitor } from '../monitor/index.ts';
+import { type GetOptions, throwIfAborted } from '../store/index.ts';
+import type { Mirror } from './mirror.ts';
+import { mirrorDown, mirrorStalled } from './mirror-errors.ts';
+import { withTimeLimit } from './time-limit.ts';
+
+export interface ChannelOptions {
+  readonly clock: Clock;
+  readonly monitor: Monitor;
+  /** So many failures in a row, and the mirror is down. */
+  readonly failuresMax: number;
+  /** A call that takes longer than this, and a second more for each 64 KiB, has stalled. */
+  readonly callMsMax: number;
+}
+
+/**
+ * All calls to one mirror: so many at once as its store allows, reads before writes that wait. It
+ * knows how the mirror does. A mirror that is down gets no more writes in this run; it is read only
+ * when the others cannot help.
+ */
+export class MirrorChannel {
+  readonly mirror: Mirror;
+  /** Objects that enough others have stored and this mirror has not done with. */
+  behind = 0;
+  readonly #options: ChannelOptions;
+  readonly #queue: PQueue;
+  #writeFailures = 0;
+  #readFailures = 0;
+  #down: VersionsError | undefined;
+
+  constructor(mirror: Mirror, options: ChannelOptions) {
+    this.mirror = mirror;
+    this.#options = options;
+    this.#queue = new PQueue({ concurrency: mirror.store.properties.connectionsMax });
+  }
+
+  /** Why the mirror is down for writes, if it is. */
+  get down(): VersionsError | undefined {
+    return this.#down;
+  }
+
+  /** The last reads failed because the mirror did not answer. */
+  get isHardToRead(): boolean {
+    return this.#readFailures >= this.#options.failuresMax;
+  }
+
+  async write(
+    key: string,
+    parts: readonly Uint8Array[],
+    options: { readonly bytes: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    await this.#queue.add(async () => {
+      throwIfAborted(options.signal);
+      // It may have gone down while this waited.
+      if (this.#down !== undefined) throw this.#down;
+      try {
+        const limit = this.#limit(key, options.bytes, options.signal);
+        const { store } = this.mirror;
+        await withTimeLimit(limit, (signal) => store.put(key, parts, { signal }));
+        this.#writeFailures = 0;
+      } catch (error) {
+        // Before the next one in the queue begins.
+        this.#judgeWrite(error);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * The bytes of an object. Undefined if the mirror stopped answering while this waited for its
+   * turn: the others are to be asked first.
+   */
+  async read(key: string, options: GetOptions): Promise<Uint8Array | undefined> {
+    const { range } = options;
+    const wasHard = this.isHardToRead;
+    return this.#queue.add(
+      async () => {
+        throwIfAborted(options.signal);
+        if (this.isHardToRead && !wasHard) return undefined;
+        try {
+          const limit = this.#limit(key, range?.length ?? 0, options.signal);
+          const { store } = this.mirror;
+          const bytes = await withTimeLimit(limit, (signal) => store.get(key, { range, signal }));
+          this.#readFailures = 0;
+          return bytes;
+        } catch (error) {
+          this.#judgeRead(error);
+          throw error;
+        }
+      },
+      { priority: 1 },
+    );
+  }
+
+  #limit(key: string, bytes: number, signal: AbortSignal | undefined) {
+    const limitMs = this.#options.callMsMax + Math.min(bytes, packBytesMax) / bytesPerMs;
+    const error = (): VersionsError => mirrorStalled(this.mirror.name, key, limitMs);
+    return { clock: this.#options.clock, limitMs, error, signal };
+  }
+
+  #judgeRead(error: unknown): void {
+    if (isVersionsError(error, 'NotFound')) this.#readFailures = 0;
+    if (!isVersionsError(error, 'Unavailable')) return;
+    this.#readFailures += lasting.has(error.code) ? this.#options.failuresMax : 1;
+  }
+
+  #judgeWrite(error: unknown): void {
+    if (this.#down !== undefined || !isVersionsError(error)) return;
+    if (error.kind === 'Cancelled' || error.kind === 'Internal') return;
+    this.#writeFailures += 1;
+    if (!lasting.has(error.code) && this.#writeFailures < this.#options.failuresMax) return;
+    this.#down = mirrorDown(this.mirror.name, error);
+    this.#options.monitor.note(this.#down.message);
+  }
+}
+
+/** One of these is enough: it would not be otherwise a moment later. */
+const lasting: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_ABSENT', 'MIRROR_STALLED']);
+
+/** 64 KiB a second. */
+const bytesPerMs = 65_536 / 1000;

@@ -1,0 +1,146 @@
+import type { MirrorId, RepositoryId } from '../base/index.ts';
+import { errorMessage, VersionsError } from '../errors/index.ts';
+
+/** One mirror's part in a failure. */
+export interface MirrorFailure {
+  readonly name: string;
+  readonly error: unknown;
+}
+
+/** Too few mirrors can be written to. */
+export function quorumLost(message: string, failures: readonly MirrorFailure[]): VersionsError {
+  return new VersionsError(
+    'Unavailable',
+    'QUORUM_LOST',
+    failures.length === 0 ? message : `${message}: ${reasons(failures)}`,
+    {
+      hint: 'Bring the mirrors back (`versions mirror status` shows them) and run the command again, or lower mirrors-min',
+      context: { mirrors: failures.map(({ name }) => name).join(', ') },
+      cause: failures[0]?.error,
+    },
+  );
+}
+
+/** No place shows anything of the repository. */
+export function repositoryNotFound(failures: readonly MirrorFailure[]): VersionsError {
+  return new VersionsError(
+    'NotFound',
+    'REPOSITORY_NOT_FOUND',
+    `No place holds a repository: ${reasons(failures)}`,
+    {
+      hint: 'Mount the disks or correct the URLs; `versions init` makes a new repository',
+      cause: failures[0]?.error,
+    },
+  );
+}
+
+export function mirrorForeign(
+  name: string,
+  found: RepositoryId,
+  expected: { readonly repository: RepositoryId; readonly mirror?: string | undefined },
+): VersionsError {
+  const other = expected.mirror === undefined ? '' : ` of mirror ${expected.mirror}`;
+  return new VersionsError(
+    'Usage',
+    'MIRROR_FOREIGN',
+    `Mirror ${name} holds repository ${found}, not repository ${expected.repository}${other}`,
+    {
+      hint: `Correct its URL in the configuration, or take it out with \`versions mirror remove ${name}\``,
+      context: { mirror: name, repository: found, expected: expected.repository },
+    },
+  );
+}
+
+export function mirrorTwice(names: readonly [string, string], id: MirrorId): VersionsError {
+  return new VersionsError(
+    'Usage',
+    'MIRROR_TWICE',
+    `Mirrors ${names[0]} and ${names[1]} are one and the same (${id})`,
+    {
+      hint: 'Correct one of their URLs; a copied directory becomes a mirror of its own with `versions mirror add`',
+      context: { first: names[0], second: names[1], mirrorId: id },
+    },
+  );
+}
+
+export function mirrorsMinInvalid(mirrorsMin: number, places: number): VersionsError {
+  return new VersionsError(
+    'Usage',
+    'MIRRORS_MIN_INVALID',
+    `mirrors-min is ${mirrorsMin}, but there are ${places} mirrors`,
+    {
+      hint: 'Set it to a number from 1 to the number of mirrors: `versions config set mirrors-min`',
+    },
+  );
+}
+
+/** A call took so long that nobody waits for it any more. */
+export function mirrorStalled(name: string, key: string, limitMs: number): VersionsError {
+  return new VersionsError(
+    'Unavailable',
+    'MIRROR_STALLED',
+    `Mirror ${name} did not answer within ${Math.round(limitMs / 1000)} seconds about ${key}`,
+    { context: { mirror: name, key } },
+  );
+}
+
+/** The mirror was given up for the rest of the run. */
+export function mirrorDown(name: string, cause: VersionsError): VersionsError {
+  return new VersionsError(
+    'Unavailable',
+    'MIRROR_DOWN',
+    `Mirror ${name} is not used any more in this run: ${cause.message}`,
+    { hint: cause.hint, context: { mirror: name }, cause },
+  );
+}
+
+export function mirrorBehind(name: string, key: string, objects: number): VersionsError {
+  return new VersionsError(
+    'Unavailable',
+    'MIRROR_BEHIND',
+    `Mirror ${name} is ${objects} objects behind the others and is owed ${key}`,
+    { context: { mirror: name, key } },
+  );
+}
+
+/** The bytes that a mirror gave for `key` are not what they should be. */
+export function copyDamaged(key: string, name: string): VersionsError {
+  return new VersionsError(
+    'Corrupt',
+    'COPY_DAMAGED',
+    `The copy of ${key} in mirror ${name} is damaged`,
+    {
+      context: { mirror: name, key },
+    },
+  );
+}
+
+export function noGoodCopy(key: string, failures: readonly MirrorFailure[]): VersionsError {
+  return new VersionsError(
+    'Corrupt',
+    'NO_GOOD_COPY',
+    `No mirror has a good copy of ${key}: ${reasons(failures)}`,
+    {
+      hint: 'Bring back mirrors that are absent, then run `versions heal`',
+      context: { key },
+      cause: failures[0]?.error,
+    },
+  );
+}
+
+export function noCopyReachable(key: string, failures: readonly MirrorFailure[]): VersionsError {
+  return new VersionsError(
+    'Unavailable',
+    'NO_COPY_REACHABLE',
+    `No mirror could be asked for ${key}: ${reasons(failures)}`,
+    {
+      hint: '`versions mirror status` shows which mirrors answer',
+      context: { key },
+      cause: failures[0]?.error,
+    },
+  );
+}
+
+function reasons(failures: readonly MirrorFailure[]): string {
+  return failures.map(({ name, error }) => `${name}: ${errorMessage(error)}`).join('; ');
+}

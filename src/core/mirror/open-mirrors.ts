@@ -1,0 +1,113 @@
+import type { Clock, MirrorId, RepositoryId } from '../base/index.ts';
+import { assert, isVersionsError, type VersionsError } from '../errors/index.ts';
+import type { Monitor } from '../monitor/index.ts';
+import { type ObjectStore, ReadOnlyStore } from '../store/index.ts';
+import {
+  type AbsentPlace,
+  type MarkerContent,
+  markerKey,
+  type MarkerReader,
+  type Mirror,
+  type Place,
+} from './mirror.ts';
+import { mirrorForeign, mirrorStalled, mirrorTwice } from './mirror-errors.ts';
+import { withTimeLimit } from './time-limit.ts';
+
+export interface OpenMirrorsOptions {
+  readonly places: readonly Place[];
+  readonly readMarker: MarkerReader;
+  /** The repository that is expected; else the first mirror says which it is. */
+  readonly repositoryId?: RepositoryId | undefined;
+  readonly readOnly: boolean;
+  readonly monitor: Monitor;
+  readonly clock: Clock;
+  /** How long a place may take to show its marker. */
+  readonly markerMsMax: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface OpenedMirrors {
+  /** Undefined if no place showed a marker. */
+  readonly repositoryId: RepositoryId | undefined;
+  readonly mirrors: readonly Mirror[];
+  readonly absent: readonly AbsentPlace[];
+}
+
+/**
+ * Reads the marker of every place. A place without a readable marker is absent: one finding, no
+ * more. A marker of another repository, or one that two places share, stops everything: to go on
+ * would mean to write into a place that is not meant.
+ */
+export async function openMirrors(options: OpenMirrorsOptions): Promise<OpenedMirrors> {
+  const looked = await Promise.all(options.places.map((place) => look(place, options)));
+  const mirrors: Mirror[] = [];
+  const absent: AbsentPlace[] = [];
+  const byId = new Map<MirrorId, string>();
+  let expected: { readonly repository: RepositoryId; readonly mirror?: string } | undefined =
+    options.repositoryId === undefined ? undefined : { repository: options.repositoryId };
+  for (const { name, found } of looked) {
+    if ('error' in found) {
+      absent.push({ name, error: found.error });
+      continue;
+    }
+    const { repository, mirror: id } = found.marker;
+    expected ??= { repository, mirror: name };
+    if (repository !== expected.repository) throw mirrorForeign(name, repository, expected);
+    const other = byId.get(id);
+    if (other !== undefined) throw mirrorTwice([other, name], id);
+    byId.set(id, name);
+    const store = options.readOnly ? new ReadOnlyStore(found.store) : found.store;
+    mirrors.push({ id, name, store });
+  }
+  for (const place of absent) reportAbsent(place, mirrors.length > 0, options.monitor);
+  return { repositoryId: expected?.repository, mirrors, absent };
+}
+
+/** A marker is far smaller; a hostile place must not fill the memory. */
+const markerBytesMax = 128 * 1024;
+
+type Look =
+  | { readonly marker: MarkerContent; readonly store: ObjectStore }
+  | { readonly error: VersionsError };
+
+async function look(
+  place: Place,
+  options: OpenMirrorsOptions,
+): Promise<{ readonly name: string; readonly found: Look }> {
+  const { name } = place;
+  if ('error' in place) return { name, found: { error: place.error } };
+  const { store } = place;
+  try {
+    const limit = {
+      clock: options.clock,
+      limitMs: options.markerMsMax,
+      error: () => mirrorStalled(name, markerKey, options.markerMsMax),
+      signal: options.signal,
+    };
+    const range = { offset: 0, length: markerBytesMax };
+    const bytes = await withTimeLimit(limit, (signal) => store.get(markerKey, { range, signal }));
+    return { name, found: { marker: options.readMarker(bytes), store } };
+  } catch (error) {
+    if (!isVersionsError(error) || error.kind === 'Cancelled' || error.kind === 'Internal') {
+      throw error;
+    }
+    return { name, found: { error } };
+  }
+}
+
+function reportAbsent({ name, error }: AbsentPlace, others: boolean, monitor: Monitor): void {
+  const damaged = error.kind === 'Corrupt' || error.kind === 'Unsupported';
+  monitor.finding({
+    kind: damaged ? 'corrupt' : 'absent',
+    mirror: name,
+    object: damaged ? markerKey : '',
+    healable: others,
+    detail: error.message,
+  });
+}
+
+/** How many mirrors must store an object: as configured, or all but one, at least one. */
+export function mirrorsMinOf(configured: number | undefined, placeCount: number): number {
+  assert(placeCount > 0, 'A repository has at least one place for a mirror');
+  return configured ?? Math.max(1, placeCount - 1);
+}
