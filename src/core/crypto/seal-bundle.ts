@@ -70,7 +70,8 @@ async function wrappingKey(
     if (secret.key.byteLength !== 32) throw wrongSecret();
     return SealingKey.derive(1, secret.key, place.salt, sealInfo);
   }
-  if (parameters.kdf !== 'argon2id') throw wrongSecret();
+  // Nothing is ever sealed with an empty password; not every implementation would take one.
+  if (parameters.kdf !== 'argon2id' || secret.password === '') throw wrongSecret();
   const derived = await argon2id(secret.password, place.salt, parameters);
   const key = SealingKey.derive(1, derived, place.salt, sealInfo);
   derived.fill(0);

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { CborValue } from './cbor-reader.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
-import { decodedOrRefused, mutationsOf, refusalOf } from './test-support.ts';
+import { decodedOrRefused, mutationsOf, refusalOf } from '../../../test/support/hostile-bytes.ts';
 
 const { values } = fc.letrec<{ values: unknown }>((tie) => ({
   values: fc.oneof(

@@ -50,6 +50,7 @@ export type JournalRecord =
   | {
       readonly type: 'lineage';
       readonly reason: (typeof lineageReasons)[number];
+      /** Absent for `init`, and for a rebuild when no entry was left to go on from. */
       readonly parent?: LineageParent | undefined;
     }
   | {
@@ -208,10 +209,11 @@ function recordOfValue(value: CborValue): JournalRecord {
 
 function lineageOfFields(fields: Fields): JournalRecord {
   const reason = fields.oneOf('reason', lineageReasons);
-  if ((reason === 'init') === fields.has('parent')) {
+  const mayLackParent = reason === 'init' || reason === 'rebuild';
+  if (fields.has('parent') ? reason === 'init' : !mayLackParent) {
     throw recordDamaged('a lineage has a parent unless it begins the repository');
   }
-  if (reason === 'init') return { type: 'lineage', reason };
+  if (!fields.has('parent')) return { type: 'lineage', reason };
   const parent = fields.fields('parent');
   return {
     type: 'lineage',

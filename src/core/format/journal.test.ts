@@ -36,7 +36,7 @@ import {
   hexes,
   mutationsOf,
   refusalOf,
-} from './test-support.ts';
+} from '../../../test/support/hostile-bytes.ts';
 
 const repository = '00112233445566778899aabbccddeeff' as RepositoryId;
 const salt = new Uint8Array(32).fill(9);
@@ -113,7 +113,9 @@ const snapshots: fc.Arbitrary<SnapshotRecord> = fc.record(
 const session = hexes<SessionId>(16);
 const packNames = fc.array(hexes<PackName>(32), { maxLength: 3 });
 const records: fc.Arbitrary<JournalRecord> = fc.oneof<fc.Arbitrary<JournalRecord>[]>(
-  fc.constant({ type: 'lineage' as const, reason: 'init' as const }),
+  fc
+    .constantFrom('init' as const, 'rebuild' as const)
+    .map((reason) => ({ type: 'lineage' as const, reason })),
   fc.record({
     type: fc.constant('lineage' as const),
     reason: fc.constantFrom(

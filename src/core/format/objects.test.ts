@@ -13,7 +13,7 @@ import {
   hexes,
   mutationsOf,
   refusalOf,
-} from './test-support.ts';
+} from '../../../test/support/hostile-bytes.ts';
 
 const repository = '00112233445566778899aabbccddeeff' as RepositoryId;
 const salt = new Uint8Array(32).fill(9);

@@ -22,7 +22,7 @@ import {
   encodedAgain,
   mutationsOf,
   refusalOf,
-} from './test-support.ts';
+} from '../../../test/support/hostile-bytes.ts';
 
 interface Block {
   readonly codec: 0 | 1;

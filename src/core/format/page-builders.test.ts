@@ -5,7 +5,7 @@ import type { ByteString } from '../base/index.ts';
 import { encodeEntry } from './entry-codec.ts';
 import { ListPageBuilder } from './list-page-builder.ts';
 import { decodeListPage, encodeListPage } from './list-page.ts';
-import { decodedOrRefused, mutationsOf, refusalOf } from './test-support.ts';
+import { decodedOrRefused, mutationsOf, refusalOf } from '../../../test/support/hostile-bytes.ts';
 import { TreePageBuilder, TreePageRule } from './tree-page-builder.ts';
 import { decodeTreePage, isLeafPage } from './tree-page.ts';
 import type { TreeEntry } from './tree-entry.ts';

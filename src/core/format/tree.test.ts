@@ -18,7 +18,7 @@ import {
   encodedAgain,
   mutationsOf,
   refusalOf,
-} from './test-support.ts';
+} from '../../../test/support/hostile-bytes.ts';
 import {
   decodeTreePage,
   encodeTreePage,

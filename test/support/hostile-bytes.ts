@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
-import { asBuffer } from '../base/index.ts';
-import { isVersionsError } from '../errors/index.ts';
+import { asBuffer } from '../../src/core/base/index.ts';
+import { isVersionsError } from '../../src/core/errors/index.ts';
 
 /** What `decode` gives, or undefined if it refused as a decoder may. Anything else it throws passes on. */
 export function decodedOrRefused<T>(decode: () => T): T | undefined {
