@@ -3,7 +3,8 @@ import { VersionsError } from '../errors/index.ts';
 import { type ParseConfigOptions, parseConfigFile, type RepositoryConfig } from './config-file.ts';
 
 /** What stands at the top of a file that the program makes. */
-const preamble = `# Configuration of versions. Every key is explained by: versions help config
+const preamble = `# Configuration of versions: docs/cli.md explains every key, and
+# "versions config show --origin" says what holds and why.
 `;
 
 /**

@@ -20,7 +20,7 @@ export function resolvePlace(text: string, base: PathBase): string {
   return isUrl(text) ? text : resolvePath(text, base);
 }
 
-/** Whether a text is `scheme:…`. A single letter is a Windows drive, not a scheme. */
+/** Whether a text is `scheme://…` or begins with a scheme that stores are known by. */
 export function isUrl(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]+:/i.test(text);
+  return /^[a-z][a-z0-9+.-]*:\/\/|^(s3|b2|gs|azure|swift|sftp|rest|rclone|file):/i.test(text);
 }

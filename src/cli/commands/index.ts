@@ -1,0 +1,27 @@
+import type { CommandName } from '../options/option.ts';
+import type { CommandModule } from '../session.ts';
+
+/** Commands that run without the core and without configuration. */
+export type PlainCommandName = 'help' | 'version' | 'completion';
+
+/** What each command does, loaded when it runs. */
+export const commandModules: Readonly<
+  Record<Exclude<CommandName, PlainCommandName>, () => Promise<CommandModule>>
+> = {
+  init: () => import('./init.ts'),
+  connect: () => import('./connect.ts'),
+  backup: () => import('./backup.ts'),
+  snapshots: () => import('./snapshots.ts'),
+  ls: () => import('./ls.ts'),
+  cat: () => import('./cat.ts'),
+  restore: () => import('./restore.ts'),
+  verify: () => import('./verify.ts'),
+  stats: () => import('./stats.ts'),
+  'key export': () => import('./key-export.ts'),
+  'config show': () => import('./config-show.ts'),
+  'config path': () => import('./config-path.ts'),
+};
+
+export function isPlainCommand(name: CommandName): name is PlainCommandName {
+  return !Object.hasOwn(commandModules, name);
+}

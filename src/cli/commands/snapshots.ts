@@ -1,0 +1,80 @@
+import { byteStringFromText, listSnapshots, type SnapshotInfo } from '../../core/index.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatCounted,
+  formatTime,
+  isoTime,
+} from '../output/measures.ts';
+import { pathsFields, shownPath } from '../output/path-fields.ts';
+import { safeText } from '../output/safe-text.ts';
+import { renderTable } from '../output/text-table.ts';
+import type { CommandResult, Session } from '../session.ts';
+import { openForReading } from '../setup/open-session.ts';
+
+/** Characters of an id that people are shown. */
+const idLength = 8;
+
+export async function run(session: Session): Promise<CommandResult> {
+  await using opened = await openForReading(session);
+  const all = await listSnapshots(opened.repository);
+  const snapshots = all.filter((snapshot) => isWanted(session, snapshot));
+  const { output } = session;
+  for (const snapshot of snapshots) output.document(documentOf(snapshot));
+  for (const line of tableOf(session, snapshots)) output.line(line);
+  output.line(
+    snapshots.length === all.length
+      ? formatCounted(all.length, 'snapshot')
+      : `${formatCount(snapshots.length)} of ${formatCounted(all.length, 'snapshot')}`,
+  );
+  return { exitCode: 0, summary: { snapshots: snapshots.length } };
+}
+
+function isWanted({ settings }: Session, snapshot: SnapshotInfo): boolean {
+  const host = settings.text('host');
+  const paths = settings.list('path').map((path) => byteStringFromText(path));
+  const tags = settings.list('tag');
+  return (
+    (host === undefined || snapshot.host === host) &&
+    paths.every((path) => snapshot.paths.includes(path)) &&
+    tags.every((tag) => snapshot.tags.includes(tag))
+  );
+}
+
+function documentOf(snapshot: SnapshotInfo): Readonly<Record<string, unknown>> & { type: string } {
+  const { id, time, host, user, paths, tags, partial, problems, parent, stats, program } = snapshot;
+  return {
+    type: 'snapshot',
+    id,
+    time: isoTime(time),
+    host,
+    user,
+    ...pathsFields(paths),
+    tags,
+    partial,
+    problems,
+    parent,
+    stats,
+    program,
+  };
+}
+
+function tableOf({ measures }: Session, snapshots: readonly SnapshotInfo[]): string[] {
+  if (snapshots.length === 0) return [];
+  const rows = snapshots.map((snapshot) => [
+    snapshot.id.slice(0, idLength),
+    formatTime(snapshot.time, measures.utc),
+    safeText(snapshot.host),
+    formatCount(snapshot.stats.files),
+    formatBytes(snapshot.stats.bytes, measures.exactBytes),
+    snapshot.paths.map(shownPath).join(' '),
+    [...snapshot.tags.map(safeText), ...marksOf(snapshot)].join(', '),
+  ]);
+  const head = ['id', 'time', 'host', 'files', 'size', 'paths', 'tags'];
+  return renderTable([head, ...rows], new Set([3, 4]));
+}
+
+function marksOf({ partial, problems }: SnapshotInfo): string[] {
+  const marks = partial ? ['(partial)'] : [];
+  return problems > 0 ? [...marks, `(${formatCounted(problems, 'problem')})`] : marks;
+}

@@ -1,0 +1,54 @@
+import type { Failure } from './failure.ts';
+
+/** Exit codes and what they mean; codes are only ever added. */
+export const exitCodes: ReadonlyMap<number, string> = new Map([
+  [0, 'success'],
+  [1, 'failed, in a way that none of the codes below names'],
+  [2, 'usage or configuration error'],
+  [3, 'done, but with problems: something could not be read, saved or restored'],
+  [10, 'the repository does not exist'],
+  [11, 'another client got there first, or the place is taken'],
+  [12, 'wrong password or key, or access denied'],
+  [13, 'a format or feature that this version does not support'],
+  [20, 'damage was found, and everything damaged still has a good copy'],
+  [21, 'data loss: something has no good copy left'],
+  [22, 'too few mirrors could be reached'],
+  [130, 'stopped by SIGINT (Ctrl-C)'],
+  [143, 'stopped by SIGTERM'],
+]);
+
+/** Most severe first. */
+const severity: readonly number[] = [130, 143, 21, 22, 20, 13, 12, 11, 10, 2, 1, 3, 4, 0];
+
+/** The most severe of several exit codes; one that is not known counts as failure. */
+export function mostSevere(...codes: readonly number[]): number {
+  const known = new Set(codes.map((code) => (severity.includes(code) ? code : 1)));
+  return severity.find((code) => known.has(code)) ?? 0;
+}
+
+/** The exit code of a command that was given up because of `failure`. */
+export function exitCodeOf({ kind, code }: Pick<Failure, 'kind' | 'code'>): number {
+  switch (kind) {
+    case 'Usage':
+      return 2;
+    case 'NotFound':
+      return code.startsWith('REPOSITORY_') ? 10 : 1;
+    case 'Conflict':
+      return 11;
+    case 'Denied':
+      return 12;
+    case 'Unsupported':
+      return 13;
+    case 'Corrupt':
+      return 21;
+    case 'Unavailable':
+      return 22;
+    case 'Cancelled':
+      return 130;
+    case 'Source':
+    case 'Internal':
+      return 1;
+    default:
+      return kind satisfies never;
+  }
+}

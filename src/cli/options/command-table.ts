@@ -1,0 +1,267 @@
+import type { CommandName } from './option.ts';
+
+export type CommandGroup = 'Start' | 'Back up and look' | 'Trust' | 'Keys and settings' | 'Shell';
+
+/** One command, as help shows it. What it does is in `commands/`, loaded when it runs. */
+export interface CommandDefinition {
+  readonly name: CommandName;
+  readonly aliases?: readonly string[];
+  readonly group: CommandGroup;
+  /** Operands as help shows them. */
+  readonly operands: string;
+  readonly operandsMin: number;
+  readonly operandsMax: number;
+  /** One line with final period. */
+  readonly summary: string;
+  readonly examples: readonly string[];
+  /** Besides 0, 1 and 2. */
+  readonly exitCodes: readonly number[];
+  readonly seeAlso: readonly string[];
+  /** What it prints on standard output is a file, so that JSON Lines go to standard error. */
+  readonly dataOnStdout?: true;
+  /** Works without configuration and without the core. */
+  readonly plain?: true;
+}
+
+const opening: readonly number[] = [10, 12, 13, 22];
+const reading: readonly number[] = [10, 12, 13, 21, 22];
+const any = Number.POSITIVE_INFINITY;
+
+/** Every command there is, in the order of help. */
+export const commandTable: readonly CommandDefinition[] = [
+  {
+    name: 'init',
+    group: 'Start',
+    operands: '[NAME]',
+    operandsMin: 0,
+    operandsMax: 1,
+    summary: 'Make a new repository on one or several mirrors.',
+    examples: [
+      'versions init --mirror usb=/media/usb/versions --mirror nas=/mnt/nas/versions',
+      'versions init photos --mirror disk=/srv/photos --password-command "pass show photos"',
+    ],
+    exitCodes: [11, 12, 22],
+    seeAlso: ['connect', 'backup', 'key export'],
+  },
+  {
+    name: 'connect',
+    group: 'Start',
+    operands: '[NAME]',
+    operandsMin: 0,
+    operandsMax: 1,
+    summary: 'Take up an existing repository on this machine, or rebuild its catalog.',
+    examples: [
+      'versions connect --mirror usb=/media/usb/versions',
+      'versions connect home --mirror nas=/mnt/nas/versions --read-only',
+    ],
+    exitCodes: [10, 11, 12, 13, 22],
+    seeAlso: ['init', 'snapshots', 'restore'],
+  },
+  {
+    name: 'backup',
+    group: 'Back up and look',
+    operands: '[PATH...] [-- CMD...]',
+    operandsMin: 0,
+    operandsMax: any,
+    summary: 'Save files and directories as a new snapshot.',
+    examples: [
+      "versions backup ~/photos ~/documents --exclude '*.tmp'",
+      'versions backup --stdin-name shop.sql -- pg_dump shop',
+    ],
+    exitCodes: [3, 10, 11, 12, 13, 22, 130, 143],
+    seeAlso: ['snapshots', 'restore', 'verify'],
+  },
+  {
+    name: 'snapshots',
+    aliases: ['list'],
+    group: 'Back up and look',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    summary: 'List the snapshots, oldest first.',
+    examples: ['versions snapshots', 'versions snapshots --host web1 --path /srv'],
+    exitCodes: opening,
+    seeAlso: ['ls', 'restore', 'stats'],
+  },
+  {
+    name: 'ls',
+    group: 'Back up and look',
+    operands: 'SNAP[:PATH]',
+    operandsMin: 1,
+    operandsMax: 1,
+    summary: 'List what is in a snapshot.',
+    examples: ['versions ls latest:/home/ann', 'versions ls -lR 3f2a91bc'],
+    exitCodes: reading,
+    seeAlso: ['snapshots', 'cat', 'restore'],
+  },
+  {
+    name: 'cat',
+    group: 'Back up and look',
+    operands: 'SNAP:FILE',
+    operandsMin: 1,
+    operandsMax: 1,
+    summary: 'Print a file of a snapshot.',
+    examples: [
+      'versions cat latest:/home/ann/notes.md',
+      'versions cat latest~2:/srv/shop.sql | psql shop',
+    ],
+    exitCodes: reading,
+    seeAlso: ['ls', 'restore'],
+    dataOnStdout: true,
+  },
+  {
+    name: 'restore',
+    group: 'Back up and look',
+    operands: 'SNAP[:PATH]',
+    operandsMin: 1,
+    operandsMax: 1,
+    summary: 'Bring files back from a snapshot.',
+    examples: [
+      'versions restore latest:/home/ann/photos -t ~/photos-again',
+      "versions restore @2026-11-01 -t /mnt/new --include '*.jpg'",
+    ],
+    exitCodes: [3, ...reading, 130, 143],
+    seeAlso: ['snapshots', 'ls', 'cat'],
+  },
+  {
+    name: 'verify',
+    aliases: ['check', 'scrub'],
+    group: 'Trust',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    summary: 'Read and check what the mirrors hold; change nothing.',
+    examples: ['versions verify', 'versions verify --level data'],
+    exitCodes: [10, 12, 13, 20, 21, 22, 130, 143],
+    seeAlso: ['stats', 'restore'],
+  },
+  {
+    name: 'stats',
+    group: 'Trust',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    summary: 'Show how much the repository and each mirror hold.',
+    examples: ['versions stats', 'versions stats -r photos --json'],
+    exitCodes: opening,
+    seeAlso: ['snapshots', 'verify'],
+  },
+  {
+    name: 'key export',
+    group: 'Keys and settings',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    summary: 'Print a key that opens the repository, to be kept in a safe place.',
+    examples: ['versions key export', 'versions key export > /media/usb/home.key'],
+    exitCodes: opening,
+    seeAlso: ['connect', 'init'],
+    dataOnStdout: true,
+  },
+  {
+    name: 'config show',
+    group: 'Keys and settings',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    summary: 'Show the settings that hold for a repository.',
+    examples: ['versions config show', 'versions config show --origin -r photos'],
+    exitCodes: [10],
+    seeAlso: ['config path', 'init'],
+  },
+  {
+    name: 'config path',
+    group: 'Keys and settings',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    summary: 'Print the path of the configuration file.',
+    examples: ['versions config path', '$EDITOR "$(versions config path)"'],
+    exitCodes: [],
+    seeAlso: ['config show'],
+  },
+  {
+    name: 'completion',
+    group: 'Shell',
+    operands: 'bash|zsh|fish',
+    operandsMin: 1,
+    operandsMax: 1,
+    summary: 'Print a script that completes commands and flags in a shell.',
+    examples: [
+      'eval "$(versions completion bash)"',
+      'versions completion fish > ~/.config/fish/completions/versions.fish',
+    ],
+    exitCodes: [],
+    seeAlso: ['help'],
+    plain: true,
+  },
+  {
+    name: 'help',
+    group: 'Shell',
+    operands: '[COMMAND]',
+    operandsMin: 0,
+    operandsMax: 2,
+    summary: 'Show all commands, or one in detail.',
+    examples: ['versions help', 'versions help restore'],
+    exitCodes: [],
+    seeAlso: ['version'],
+    plain: true,
+  },
+  {
+    name: 'version',
+    group: 'Shell',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    summary: 'Show the version of the program and of the stored format.',
+    examples: ['versions version', 'versions --version'],
+    exitCodes: [],
+    seeAlso: ['help'],
+    plain: true,
+  },
+];
+
+/** Names that later versions will use, each with what to do until then. */
+export const reservedCommands: ReadonlyMap<string, string> = new Map([
+  ['catalog', 'versions connect NAME rebuilds the catalog of a configured repository'],
+  ['cache', 'the cache directory may be removed at any time; it is made again'],
+  ['clone', 'a mirror is plain files: copy its directory with any tool that keeps names'],
+  ['copy', 'later versions will call it sync'],
+  ['cost', 'versions stats shows how much each mirror holds'],
+  ['debug', 'set VERSIONS_DEBUG=1 to see stacks of errors'],
+  ['diff', 'versions ls -R --json lists a snapshot; compare two lists'],
+  ['doctor', 'versions verify --level data reads and checks everything'],
+  ['dump', 'versions restore SNAP:DIR -t DIR, then pack that directory'],
+  ['find', 'versions ls -R SNAP lists everything in a snapshot'],
+  ['forget', 'every snapshot is kept until then'],
+  ['heal', 'versions verify names what is damaged; restore reads good copies by itself'],
+  ['history', 'versions ls -l SNAP:FILE shows the file in one snapshot'],
+  ['journal', 'versions stats counts the entries of the journal'],
+  ['log', 'versions ls -l SNAP:FILE shows the file in one snapshot'],
+  ['mirror', 'the mirrors of a repository are those it was made with, see versions help init'],
+  ['mount', 'versions restore SNAP:PATH -t DIR brings back a part'],
+  ['pin', 'every snapshot is kept until then'],
+  ['prune', 'every snapshot is kept until then'],
+  ['repair', 'versions verify names what is damaged; restore reads good copies by itself'],
+  ['rewrite', 'every snapshot is kept as it was made'],
+  ['schedule', 'run versions backup from cron or a systemd timer'],
+  ['serve', 'versions cat SNAP:FILE and versions restore bring files back'],
+  ['status', 'versions verify and versions stats show the state of the mirrors'],
+  ['sync', 'versions connect opens an existing repository on another machine'],
+  ['tag', 'give tags with versions backup --tag'],
+  ['ui', 'versions snapshots and versions ls show what is saved'],
+  ['watch', 'run versions backup from cron or a systemd timer'],
+]);
+
+/** Second words that later versions will use. */
+export const reservedSubcommands: ReadonlyMap<string, readonly string[]> = new Map([
+  ['config', ['get', 'set']],
+  ['key', ['list', 'add', 'remove', 'passwd', 'rotate']],
+]);
+
+/** The command that a name or alias stands for. */
+export function commandNamed(name: string): CommandDefinition | undefined {
+  return commandTable.find(
+    (command) => command.name === name || command.aliases?.includes(name) === true,
+  );
+}

@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  openRepository,
+  type Repository,
+  type RepositoryConfig,
+  type RepositoryPlaces,
+  resolvePlace,
+  type Secret,
+  VersionsError,
+} from '../../core/index.ts';
+import type { Session } from '../session.ts';
+import { makePrivateDirectories, placesOf } from './places.ts';
+import { secretOf } from './secret.ts';
+
+/** A repository that is open for one command. */
+export interface OpenedRepository extends AsyncDisposable {
+  readonly name: string;
+  readonly repository: Repository;
+}
+
+/** Opens the repository that is meant, to read from it. */
+export async function openForReading(session: Session): Promise<OpenedRepository> {
+  if (session.isPlace) return openPlace(session);
+  const configured = session.configuredRepository();
+  const places = placesOf(configured, session.settings, session.io);
+  await makePrivateDirectories(places, session.io);
+  return open(session, { name: configured.name, places, readOnly: true });
+}
+
+/** The configured repository that is meant, if it may be written to. */
+export function writableRepository(session: Session): RepositoryConfig {
+  if (session.isPlace) {
+    throw new VersionsError(
+      'Usage',
+      'PLACE_IS_READ_ONLY',
+      `versions ${session.command.name} cannot write to a mirror given with -r`,
+      { hint: 'take the repository up first: versions connect NAME --mirror NAME=URL' },
+    );
+  }
+  const configured = session.configuredRepository();
+  if (session.settings.flag('read-only')) {
+    throw new VersionsError(
+      'Usage',
+      'CONFIGURED_READ_ONLY',
+      `The repository ${configured.name} is configured as read-only`,
+      { hint: `remove read-only from ${session.configuration.file} to write to it from here` },
+    );
+  }
+  return configured;
+}
+
+/** Opens it. */
+export async function openForWriting(session: Session): Promise<OpenedRepository> {
+  const configured = writableRepository(session);
+  const places = placesOf(configured, session.settings, session.io);
+  await makePrivateDirectories(places, session.io);
+  return open(session, { name: configured.name, places, readOnly: false });
+}
+
+/** The secret for opening, asked for only when it is needed, and only once. */
+export function lazySecret(session: Session, name: string): () => Promise<Secret> {
+  let secret: Promise<Secret> | undefined;
+  return () =>
+    (secret ??= secretOf(session.settings, session.io, { name, mayAsk: session.mayAsk }));
+}
+
+async function open(
+  session: Session,
+  {
+    name,
+    places,
+    readOnly,
+  }: { readonly name: string; readonly places: RepositoryPlaces; readonly readOnly: boolean },
+): Promise<OpenedRepository> {
+  const secret = lazySecret(session, name);
+  const repository = await openRepository(places, { secret, readOnly }, session.context);
+  return {
+    name,
+    repository,
+    [Symbol.asyncDispose]: () => repository[Symbol.asyncDispose](),
+  };
+}
+
+/** A mirror by itself: what is rebuilt from it lives as long as the command. */
+async function openPlace(session: Session): Promise<OpenedRepository> {
+  const { directory, home } = session.io;
+  const url = resolvePlace(session.settings.text('repository') ?? '', { directory, home });
+  const cacheDir = await mkdtemp(join(tmpdir(), 'versions-'));
+  const remove = (): Promise<void> => rm(cacheDir, { recursive: true, force: true });
+  try {
+    const places = { mirrors: [{ name: 'place', url }], catalog: undefined, cacheDir };
+    const opened = await open(session, { name: url, places, readOnly: true });
+    return {
+      ...opened,
+      [Symbol.asyncDispose]: async () => {
+        await opened[Symbol.asyncDispose]();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}

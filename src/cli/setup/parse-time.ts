@@ -1,0 +1,28 @@
+const pattern =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?)?(Z|[+-]\d{2}:?\d{2})?$/i;
+
+/**
+ * Milliseconds since 1970 of `2026-11-01`, `2026-11-01 12:00[:00]` (local time unless it says `Z` or
+ * `+01:00`) or `@1793534400` (seconds since 1970); undefined for anything else, and for dates that do
+ * not exist.
+ */
+export function parseTime(text: string): number | undefined {
+  const seconds = /^@(\d{1,11})$/.exec(text)?.[1];
+  if (seconds !== undefined) return Number(seconds) * 1000;
+  const match = pattern.exec(text);
+  if (match === null) return undefined;
+  const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', zone] =
+    match;
+  const y = Number(year);
+  const isDay = Number(month) >= 1 && Number(month) <= 12 && isDayOf(y, Number(month), Number(day));
+  if (!isDay || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
+  const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+  if (zone === undefined) return new Date(local).getTime();
+  const offset = zone.toUpperCase() === 'Z' ? 'Z' : `${zone.slice(0, 3)}:${zone.slice(-2)}`;
+  const time = Date.parse(`${local}${offset}`);
+  return Number.isNaN(time) ? undefined : time;
+}
+
+function isDayOf(year: number, month: number, day: number): boolean {
+  return day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+}
