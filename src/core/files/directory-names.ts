@@ -13,7 +13,6 @@ export interface DirectoryNames {
 
 /** A directory that takes up more is not read in one go. */
 const largeDirectoryBytes = 256 * 1024;
-const runNamesMax = 65_536;
 
 /**
  * Reads the names of a directory. `sizeBytes` is the size its stat gave, a hint at how many there
@@ -26,11 +25,12 @@ export function readNames(
   path: ByteString,
   sizeBytes: number,
   askedAfter: readonly ByteString[] = [],
+  runNamesMax = 65_536,
 ): DirectoryNames {
   try {
     return reach(path, (reachable) =>
       sizeBytes > largeDirectoryBytes
-        ? readInRuns(reachable, askedAfter)
+        ? readInRuns(reachable, askedAfter, runNamesMax)
         : new ListedNames(namesAt(reachable), askedAfter),
     );
   } catch (error) {
@@ -48,7 +48,11 @@ function namesAt(reachable: string | Buffer): ByteString[] {
   return readdirSync(reachable, 'latin1') as ByteString[];
 }
 
-function readInRuns(reachable: string | Buffer, askedAfter: readonly ByteString[]): DirectoryNames {
+function readInRuns(
+  reachable: string | Buffer,
+  askedAfter: readonly ByteString[],
+  runNamesMax: number,
+): DirectoryNames {
   const runs: Buffer[] = [];
   const found = new Set<ByteString>();
   let run: ByteString[] = [];

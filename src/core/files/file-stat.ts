@@ -2,7 +2,7 @@ import { fstatSync, lstatSync, statSync, type BigIntStats } from 'node:fs';
 import { platform } from 'node:os';
 import { displayPath, fsPath, type ByteString } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import { pathBytesDirectMax, viaDirectories } from './long-path.ts';
+import { pathBytesDirectMax, reach, viaDirectories } from './long-path.ts';
 import { sourceError, vanishedError } from './source-error.ts';
 
 export type FileKind =
@@ -54,26 +54,27 @@ export function lstat(path: ByteString): FileStat {
 /** As `lstat`, but undefined if there is nothing under that name (any more). */
 export function lstatIfExists(path: ByteString): FileStat | undefined {
   try {
-    const stats =
-      path.length > pathBytesDirectMax
-        ? viaDirectories(path, (reachable) => lstatSync(reachable, bigintQuiet))
-        : lstatSync(fsPath(path), bigintQuiet);
-    return stats === undefined ? undefined : fileStatOf(stats, path);
+    return path.length > pathBytesDirectMax
+      ? viaDirectories(path, (reachable) => lstatRaw(reachable, path))
+      : lstatRaw(fsPath(path), path);
   } catch (error) {
-    throw sourceError(error, path, 'read the metadata of');
+    return undefinedIfGone(sourceError(error, path, 'read the metadata of'));
   }
+}
+
+/** As `lstatIfExists` of what the kernel takes as it is; throws what the system gives. */
+export function lstatRaw(reachable: string | Buffer, path: ByteString): FileStat | undefined {
+  const stats = lstatSync(reachable, bigintQuiet);
+  return stats === undefined ? undefined : fileStatOf(stats, path);
 }
 
 /** As `lstat`, but follows symlinks: for the leading part of a path that was asked for. */
 export function statFollowing(path: ByteString): FileStat | undefined {
   try {
-    const stats =
-      path.length > pathBytesDirectMax
-        ? viaDirectories(path, (reachable) => statSync(reachable, bigintQuiet))
-        : statSync(fsPath(path), bigintQuiet);
+    const stats = reach(path, (reachable) => statSync(reachable, bigintQuiet));
     return stats === undefined ? undefined : fileStatOf(stats, path);
   } catch (error) {
-    throw sourceError(error, path, 'read the metadata of');
+    return undefinedIfGone(sourceError(error, path, 'read the metadata of'));
   }
 }
 
@@ -92,6 +93,11 @@ export function statOfFd(fd: number, path: ByteString): FileStat {
  */
 export function isSparse(stat: FileStat): boolean {
   return stat.kind === 'file' && stat.size - stat.allocatedBytes >= 4096;
+}
+
+/** A directory on the way may be gone as well. */
+function undefinedIfGone(error: VersionsError): undefined {
+  if (error.code !== 'SOURCE_VANISHED') throw error;
 }
 
 const bigintOnly = { bigint: true } as const;

@@ -120,10 +120,7 @@ function tokensOf(pattern: string): readonly Token[] | undefined {
 const anyByte = new Uint8Array(256).fill(1);
 
 /** A set whose `[` stands before `start`; `end` is the place after its `]`. */
-function parseSet(
-  pattern: string,
-  start: number,
-): { bytes: Uint8Array; end: number } | undefined {
+function parseSet(pattern: string, start: number): { bytes: Uint8Array; end: number } | undefined {
   const bytes = new Uint8Array(256);
   let at = start;
   const negated = pattern[at] === '!' || pattern[at] === '^';

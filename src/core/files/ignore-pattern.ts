@@ -49,14 +49,12 @@ export function parseExclude(text: string): IgnorePattern {
   );
 }
 
-function reasonWithoutMatch(
-  body: string,
-  pattern: IgnorePattern | undefined,
-): string | undefined {
+function reasonWithoutMatch(body: string, pattern: IgnorePattern | undefined): string | undefined {
   if (body === '') return 'is empty';
   if (/^\.{0,2}\/+$/.test(body)) return 'would have to match the base directory itself';
   if (/^\.{1,2}\//.test(body)) return 'begins with a relative path, which no file has';
-  if (body.startsWith('~/')) return 'begins with "~", which is not replaced by a home directory here';
+  if (body.startsWith('~/'))
+    return 'begins with "~", which is not replaced by a home directory here';
   if (body.includes('\0')) return 'holds a NUL, which no name can hold';
   return pattern === undefined ? 'is malformed' : undefined;
 }

@@ -70,8 +70,7 @@ export function byteSlice(text: ByteString, start: number, end?: number): ByteSt
 
 /** `directory/name`; nothing is doubled when the directory is `/` or the empty path. */
 export function joinPath(directory: ByteString, name: ByteString): ByteString {
-  const joined =
-    directory === '' ? name : directory === '/' ? `/${name}` : `${directory}/${name}`;
+  const joined = directory === '' ? name : directory === '/' ? `/${name}` : `${directory}/${name}`;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
   return joined as ByteString;
 }

@@ -65,7 +65,13 @@ export class SpoolFile {
     this.#fd ??= openSync(this.#path, 'wx+', 0o600);
     let written = 0;
     while (written < this.#tailBytes) {
-      written += writeSync(this.#fd, this.#tail, written, this.#tailBytes - written, this.#flushed + written);
+      written += writeSync(
+        this.#fd,
+        this.#tail,
+        written,
+        this.#tailBytes - written,
+        this.#flushed + written,
+      );
     }
     this.#flushed += this.#tailBytes;
     this.#tailBytes = 0;

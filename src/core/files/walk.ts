@@ -135,12 +135,7 @@ class Walker {
   }
 
   /** Visits what was asked for or leads there; `frame` is undefined for the start of the walk. */
-  #visitAsked(
-    path: ByteString,
-    name: ByteString,
-    node: AskedNode,
-    frame: Frame | undefined,
-  ): void {
+  #visitAsked(path: ByteString, name: ByteString, node: AskedNode, frame: Frame | undefined): void {
     const rules = frame?.rules ?? this.#options.rules ?? noRules;
     const inPassage = frame?.isPassage ?? true;
     let stat: FileStat | undefined;
