@@ -176,6 +176,50 @@ describe('the master bundle', () => {
     expect(new Set(sealed).size).toBe(4);
   });
 
+  test('gives the same key again after many others', () => {
+    const keys = bundle.repositoryKeys(1);
+    const sealed = seal(keys.sealingKey('data', 1, salt), 0, salt, Buffer.from('x'));
+    for (let number = 0; number < 5000; number++) {
+      const other = Buffer.alloc(32);
+      other.writeUInt32LE(number + 1);
+      keys.sealingKey('data', 1, other);
+    }
+    expect(Buffer.from(open(keys.sealingKey('data', 1, salt), 0, salt, sealed))).toEqual(
+      Buffer.from('x'),
+    );
+  });
+
+  test('is refused without epochs, with epochs out of order, and with short keys', () => {
+    const bytes32 = new Uint8Array(32).fill(1);
+    const names = { data: bytes32, trees: bytes32, index: bytes32, journal: bytes32, mac: bytes32 };
+    const epoch = (number: number): object => ({ epoch: number, created: 1, ...names });
+    const encoded = (change: object): Uint8Array =>
+      encodeCbor({
+        version: 1,
+        repository: Buffer.from(repository, 'hex'),
+        idKey: bytes32,
+        chunkerSecret: bytes32,
+        epochs: [epoch(1)],
+        ...change,
+      });
+    expect(MasterBundle.decode(encoded({}), repository).epoch).toBe(1);
+    const wrong = [
+      { epochs: [] },
+      { epochs: [epoch(2), epoch(1)] },
+      { epochs: [epoch(1), epoch(1)] },
+      { epochs: [epoch(0)] },
+      { epochs: [{ ...epoch(1), mac: bytes32.subarray(1) }] },
+      { epochs: [{ ...epoch(1), more: 1 }] },
+      { epochs: [1] },
+      { idKey: bytes32.subarray(1) },
+      { more: 1 },
+      { version: 0 },
+    ];
+    for (const change of wrong) {
+      expect(codeOf(() => MasterBundle.decode(encoded(change), repository))).toBe('BUNDLE_DAMAGED');
+    }
+  });
+
   test('works in a worker, but for journal and config', () => {
     const carried = structuredClone(bundle.workerKeys(1));
     const worker = new RepositoryKeys(carried);

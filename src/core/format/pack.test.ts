@@ -132,6 +132,16 @@ describe('a chunk table', () => {
     expect(() => builder.addChunk(0, 1, new Uint8Array(31))).toThrow('32 bytes');
   });
 
+  test('holds thousands of chunks', () => {
+    const ids = Array.from({ length: 5000 }, () => randomBytes(32));
+    const builder = new ChunkTableBuilder();
+    for (const id of ids) builder.addChunk(0, 3, id);
+    builder.finishBlock(1, 1000, 15_000);
+    const table = decodeChunkTable(builder.encode(), 64 + 1000);
+    expect(Buffer.from(table.ids)).toEqual(Buffer.concat(ids));
+    expect(table.chunkOffsets[4999]).toBe(3 * 4999);
+  });
+
   test('never gets larger than was said', () => {
     fc.assert(
       fc.property(tables, (given) => {

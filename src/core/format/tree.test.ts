@@ -215,6 +215,101 @@ describe('an entry', () => {
     expect(refusalOf(() => decodeEntry(bytes))).toMatch(/^(ENTRY_INVALID|CBOR_INVALID)$/);
   });
 
+  test.each<[string, readonly [number, unknown][]]>([
+    [
+      'a directory with a size',
+      [
+        [1, 1],
+        [9, 1],
+      ],
+    ],
+    [
+      'a directory with hard links',
+      [
+        [1, 1],
+        [19, 2],
+      ],
+    ],
+    [
+      'a directory with a half id as tree',
+      [
+        [1, 1],
+        [15, Buffer.alloc(16)],
+      ],
+    ],
+    [
+      'a FIFO that is sparse',
+      [
+        [1, 3],
+        [24, true],
+      ],
+    ],
+    ['a symlink without a target', [[1, 2]]],
+    [
+      'a symlink with an empty target',
+      [
+        [1, 2],
+        [14, Buffer.alloc(0)],
+      ],
+    ],
+    [
+      'a symlink with a target of 65,537 bytes',
+      [
+        [1, 2],
+        [14, Buffer.alloc(65_537, 1)],
+      ],
+    ],
+    [
+      'a symlink with inode flags',
+      [
+        [1, 2],
+        [14, Buffer.of(1)],
+        [23, 1],
+      ],
+    ],
+    ['a device without numbers', [[1, 4]]],
+    [
+      'a device with a number beyond 32 bits',
+      [
+        [1, 4],
+        [16, [2 ** 32, 1]],
+      ],
+    ],
+    [
+      'a device with three numbers',
+      [
+        [1, 5],
+        [16, [1, 2, 3]],
+      ],
+    ],
+    [
+      'attributes out of order',
+      [
+        [1, 6],
+        [
+          17,
+          [
+            [Buffer.of(2), Buffer.of()],
+            [Buffer.of(1), Buffer.of()],
+          ],
+        ],
+      ],
+    ],
+    [
+      'an attribute of three parts',
+      [
+        [1, 6],
+        [17, [[Buffer.of(2), Buffer.of(), 1]]],
+      ],
+    ],
+  ])('is refused: %s', (_, pairs) => {
+    const map = new Map<number, unknown>([[0, Buffer.from('a')], ...pairs]);
+    const bytes = cborgEncode(map, rfc8949EncodeOptions);
+    expect(refusalOf(() => decodeEntry(bytes))).toMatch(
+      /^(ENTRY_INVALID|CBOR_INVALID|XATTRS_DAMAGED)$/,
+    );
+  });
+
   test.each([7, 8, 26, 127])('is too new with the reserved key %i', (key) => {
     const bytes = cborgEncode(named('a', [key, 1]), rfc8949EncodeOptions);
     expect(refusalOf(() => decodeEntry(bytes))).toBe('FORMAT_TOO_NEW');
@@ -329,6 +424,19 @@ describe('a tree page', () => {
       'PAGE_DAMAGED',
     );
     expect(refusalOf(() => decodeTreePage(encodeTreePage(1, 0, Buffer.of())))).toBe('PAGE_DAMAGED');
+    const pairs = (...firsts: string[]): Buffer =>
+      Buffer.concat(
+        firsts.map((name) =>
+          cborgEncode([Buffer.from(name), Buffer.alloc(32)], rfc8949EncodeOptions),
+        ),
+      );
+    expect(decodeTreePage(encodeTreePage(1, 2, pairs('a', 'b'))).level).toBe(1);
+    expect(refusalOf(() => decodeTreePage(encodeTreePage(1, 2, pairs('b', 'a'))))).toBe(
+      'PAGE_DAMAGED',
+    );
+    const triple = cborgEncode([Buffer.of(1), Buffer.alloc(32), 0], rfc8949EncodeOptions);
+    expect(refusalOf(() => decodeTreePage(encodeTreePage(1, 1, triple)))).toBe('PAGE_DAMAGED');
+    expect(refusalOf(() => decodeTreePage(Buffer.from('83000000', 'hex')))).toBe('PAGE_DAMAGED');
     const child = cborgEncode([Buffer.from('..'), Buffer.alloc(32)], rfc8949EncodeOptions);
     expect(refusalOf(() => decodeTreePage(encodeTreePage(1, 1, child)))).toBe('PAGE_DAMAGED');
   });
