@@ -224,17 +224,18 @@ describe('completion', () => {
       'if-newer',
     ]);
     expect(completeInBash(stdout, ['versions', 'backup', '--exclude', ''])).toEqual([]);
+    expect(completeInBash(stdout, ['versions', '-r', 'home', 'rest'])).toEqual(['restore']);
     expect(completeInBash(stdout, ['versions', 'completion', 'f'])).toEqual(['fish']);
   });
 
   it.skipIf(!hasShell('zsh'))('is valid zsh', async () => {
     const { stdout } = await machine.run(['completion', 'zsh']);
-    execFileSync('zsh', ['-n'], { input: stdout });
+    expect(execFileSync('zsh', ['-n'], { input: stdout, encoding: 'utf8' })).toBe('');
   });
 
   it.skipIf(!hasShell('fish'))('is valid fish', async () => {
     const { stdout } = await machine.run(['completion', 'fish']);
-    execFileSync('fish', ['-n'], { input: stdout });
+    expect(execFileSync('fish', ['-n'], { input: stdout, encoding: 'utf8' })).toBe('');
   });
 });
 

@@ -33,7 +33,7 @@ export async function run(given: Session): Promise<CommandResult> {
   const summary = await save(session, {
     ...standard,
     neverEnter: places.map(({ path }) => byteStringFromText(path)),
-    ...(stdin === undefined ? {} : { stdin: stdin.start() }),
+    ...(stdin === undefined ? {} : { stdin: stdin.option }),
   });
   printSummary(session, summary);
   if (summary.snapshotId !== undefined) await noteOnlyCopy(session, paths);

@@ -18,7 +18,6 @@ export async function run(session: Session): Promise<CommandResult> {
   const { configuration, output } = session;
   const name = repositoryOperand(session);
   const mirrors = parseMirrors(session);
-  session.showProgress();
   if (mirrors.length === 0) {
     const connected = await rebuild(session, name);
     return finish(session, name, connected);
@@ -34,6 +33,7 @@ export async function run(session: Session): Promise<CommandResult> {
     );
   }
   const secret = await knownSecret(session, name);
+  session.showProgress();
   const connected = await takeUpRepository(session, { name, mirrors }, secret);
   output.note(`The configuration is ${configuration.file}`);
   return finish(session, name, connected);
@@ -50,10 +50,13 @@ async function rebuild(session: Session, name: string): Promise<Connected> {
   }
   const places = placesOf(configured, settings, io);
   await makePrivateDirectories(places, io);
+  // Before the progress display, which would draw over the question.
+  const secret = await secretOf(settings, io, { name, mayAsk });
+  session.showProgress();
   return connectRepository(
     places,
     {
-      secret: await secretOf(settings, io, { name, mayAsk }),
+      secret,
       takeOver: settings.flag('take-over'),
       readOnly: settings.flag('read-only'),
     },

@@ -23,7 +23,7 @@ export function completionScript(shell: Shell): string {
 function caseLines(): string[] {
   return completedCommands().map(({ words, flags, operands }) => {
     const all = [...operands, ...flags.flatMap(spellings)];
-    return `    ${JSON.stringify(words.join(' '))}) words="${all.join(' ')}" ;;`;
+    return `    ${JSON.stringify(words.join(' '))}) choices="${all.join(' ')}" ;;`;
   });
 }
 
@@ -35,11 +35,18 @@ function valueCases(): string[] {
   return [...flags.values()].flatMap((flag) => {
     const names = spellings(flag).filter((name) => !name.startsWith('--no-'));
     if (flag.choices !== undefined) {
-      return [`    ${names.join('|')}) words="${flag.choices.join(' ')}" value=1 ;;`];
+      return [`    ${names.join('|')}) choices="${flag.choices.join(' ')}" value=1 ;;`];
     }
     if (takesFile(flag)) return [`    ${names.join('|')}) value=files ;;`];
     return flag.value === undefined ? [] : [`    ${names.join('|')}) value=none ;;`];
   });
+}
+
+/** Flags whose value is the next word, which therefore is no command. */
+function valueFlagPattern(): string {
+  const flags = completedCommands().flatMap((command) => command.flags);
+  const valued = flags.filter(({ value }) => value !== undefined).flatMap(spellings);
+  return [...new Set(valued)].filter((name) => !name.startsWith('--no-')).join('|');
 }
 
 function familyPattern(): string {
@@ -52,9 +59,9 @@ function commonBody(): string {
   const second = [...firstWords().keys()].filter((word) => secondWords(word).length > 0);
   return [
     '  case "$command" in',
-    `    "") words="${[...firstWords().keys()].join(' ')} --help --version" ;;`,
+    `    "") choices="${[...firstWords().keys()].join(' ')} --help --version" ;;`,
     ...second.map(
-      (word) => `    ${JSON.stringify(word)}) words="${secondWords(word).join(' ')}" ;;`,
+      (word) => `    ${JSON.stringify(word)}) choices="${secondWords(word).join(' ')}" ;;`,
     ),
     ...caseLines(),
     '  esac',
@@ -68,10 +75,11 @@ function bashScript(): string {
   return `# Completion of versions for bash. Use it with: eval "$(versions completion bash)"
 _versions() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
-  local command="" words="" value="" word i
+  local command="" choices="" value="" word i
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
     case "$word" in
+      ${valueFlagPattern()}) i=$((i + 1)) ;;
       -*) ;;
       *)
         case "$command" in
@@ -81,18 +89,19 @@ _versions() {
     esac
   done
 ${commonBody()}
-  if [[ $value == files || ( -z $value && $current != -* && -n $command && -z $words ) ]]; then
-    COMPREPLY=($(compgen -f -- "$current"))
-  elif [[ $value == none ]]; then
+  if [[ $value == none ]]; then
     COMPREPLY=()
-  else
-    COMPREPLY=($(compgen -W "$words" -- "$current"))
-    if [[ \${#COMPREPLY[@]} -eq 0 && $current != -* ]]; then
-      COMPREPLY=($(compgen -f -- "$current"))
-    fi
+    return
   fi
+  if [[ $value != files ]]; then
+    COMPREPLY=($(compgen -W "$choices" -- "$current"))
+    if [[ \${#COMPREPLY[@]} -gt 0 || $current == -* || -n $value || -z $command ]]; then return; fi
+  fi
+  local IFS=$'\\n'
+  compopt -o filenames 2> /dev/null
+  COMPREPLY=($(compgen -f -- "$current"))
 }
-complete -o filenames -F _versions versions
+complete -F _versions versions
 `;
 }
 
@@ -100,12 +109,12 @@ function zshScript(): string {
   return `#compdef versions
 # Completion of versions for zsh. Use it with: eval "$(versions completion zsh)"
 _versions() {
-  local current="\${words[CURRENT]}" previous="\${words[CURRENT-1]}" command="" value="" word i
-  local -a typed=("\${words[@]}")
-  local words=""
+  local current="\${words[CURRENT]}" previous="\${words[CURRENT-1]}"
+  local command="" choices="" value="" word i
   for ((i = 2; i < CURRENT; i++)); do
-    word="\${typed[i]}"
+    word="\${words[i]}"
     case "$word" in
+      ${valueFlagPattern()}) i=$((i + 1)) ;;
       -*) ;;
       *)
         case "$command" in
@@ -115,7 +124,8 @@ _versions() {
     esac
   done
 ${commonBody()}
-  local -a candidates=(\${=words})
+  local -a candidates
+  candidates=(\${=choices})
   if [[ $value == files ]]; then
     _files
   elif [[ $value != none ]]; then
@@ -123,7 +133,7 @@ ${commonBody()}
     if [[ $current != -* && -n $command && -z $value ]]; then _files; fi
   fi
 }
-compdef _versions versions
+if [[ "\${funcstack[1]}" == _versions ]]; then _versions "$@"; else compdef _versions versions; fi
 `;
 }
 

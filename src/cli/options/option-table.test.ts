@@ -97,7 +97,7 @@ describe('every option', () => {
 
 describe('each option, from the weakest place to the strongest', () => {
   it.each(withKey.map((option) => [option.name, option] as const))('key %s', (_, option) => {
-    const [text, other] = samples(option);
+    const [text] = samples(option);
     const inSection = configLayers(option, text, true);
     const settings = new Settings(commandOf(option), inSection);
     expect(read(settings, option)).toEqual(valueOf(option, text));

@@ -1,7 +1,6 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../failure.ts';
-import type { OutputStream } from '../io.ts';
 import { Output, type OutputOptions } from './output.ts';
 
 class Sink extends Writable {
@@ -18,8 +17,8 @@ class Sink extends Writable {
 function make(options: Partial<OutputOptions> = {}): { output: Output; out: Sink; err: Sink } {
   const [out, err] = [new Sink(), new Sink()];
   const output = new Output({
-    stdout: out as OutputStream,
-    stderr: err as OutputStream,
+    stdout: out,
+    stderr: err,
     json: false,
     dataOnStdout: false,
     quiet: false,

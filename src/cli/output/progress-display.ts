@@ -79,7 +79,7 @@ export class ProgressDisplay implements Disposable {
   #draw(at: number): void {
     const { stream, state, exactBytes } = this.#options;
     // The last column is left free: some terminals wrap when it is written to.
-    const width = (stream.columns ?? 80) - 1;
+    const width = (stream.columns || 80) - 1;
     const path = state.path === undefined ? undefined : safeText(state.path);
     const lines = [state.line({ exactBytes, width })];
     if (path !== undefined && path !== '') lines.push(fitLeft(path, width));

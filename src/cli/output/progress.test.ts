@@ -56,9 +56,9 @@ function make(mode: ProgressMode, { columns = 120, intervalMs = 30_000 } = {}) {
   const terminal = new Terminal(columns);
   const clock = { now: 1_000_000 };
   const state = new ProgressState(clock.now);
-  const stream = terminal as unknown as OutputStream;
+  const stream: OutputStream = terminal;
   const output = new Output({
-    stdout: new Terminal() as unknown as OutputStream,
+    stdout: new Terminal(),
     stderr: stream,
     json: mode === 'json',
     dataOnStdout: true,

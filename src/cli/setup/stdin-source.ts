@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { type BackupOptions, VersionsError } from '../../core/index.ts';
+import { assert, type BackupOptions, VersionsError } from '../../core/index.ts';
 import type { Session } from '../session.ts';
 
 type StdinOption = NonNullable<BackupOptions['stdin']>;
@@ -10,21 +10,28 @@ export class StdinSource implements Disposable {
   readonly #session: Session;
   #child: ChildProcess | undefined;
   #isReading = false;
+  readonly #finished: PromiseWithResolvers<void> = Promise.withResolvers<void>();
 
   constructor(name: string, session: Session) {
     this.#name = name;
     this.#session = session;
   }
 
-  /** Begins to read, or starts the command; once. */
-  start(): StdinOption {
+  /** What to hand to the core. The command starts when the stream is first read, not before. */
+  get option(): StdinOption {
     const { childCommand, io } = this.#session;
     const [program, ...args] = childCommand;
     if (program === undefined) {
       this.#isReading = true;
       return { name: this.#name, stream: io.stdin };
     }
-    return { name: this.#name, ...this.#run(program, args) };
+    // Whoever takes the stream looks at this when the stream ends; until then nobody does.
+    this.#finished.promise.catch(() => {});
+    return {
+      name: this.#name,
+      stream: this.#output(program, args),
+      finished: this.#finished.promise,
+    };
   }
 
   /** An operation that is given up leaves no command behind. */
@@ -35,25 +42,33 @@ export class StdinSource implements Disposable {
     if (this.#isReading) this.#session.io.stdin.destroy();
   }
 
-  #run(program: string, args: readonly string[]): Omit<StdinOption, 'name'> {
+  /**
+   * What the command prints; fails at the end if the command does. It is read from the moment it
+   * starts: Node throws away what a process that has ended left unread.
+   */
+  async *#output(program: string, args: readonly string[]): AsyncGenerator<Uint8Array> {
     const { io, signal } = this.#session;
+    const { reject, resolve, promise } = this.#finished;
     const child = spawn(program, [...args], {
       stdio: ['inherit', 'pipe', 'inherit'],
       env: { ...io.env },
       cwd: io.directory,
     });
     this.#child = child;
-    const { promise: finished, resolve, reject } = Promise.withResolvers<void>();
     child.on('error', (error) => reject(failed(program, 'could not be started', error)));
     child.on('close', (code, by) => {
       if (code === 0) resolve();
       else reject(failed(program, by === null ? `ended with ${code}` : `was ended by ${by}`));
     });
-    // Whoever takes the stream looks at this when the stream ends; until then nobody does.
-    finished.catch(() => {});
     signal.addEventListener('abort', () => child.kill(), { once: true });
-    return { stream: child.stdout, finished };
+    for await (const part of child.stdout) yield asBytes(part);
+    await promise;
   }
+}
+
+function asBytes(part: unknown): Uint8Array {
+  assert(part instanceof Uint8Array, 'A pipe gives bytes');
+  return part;
 }
 
 /** What `--stdin-name` asks for; undefined without it. Throws `Usage` if it makes no sense. */
