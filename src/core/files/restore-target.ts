@@ -20,9 +20,16 @@ import {
   type MetadataMiss,
   type TargetMetadata,
 } from './apply-metadata.ts';
+import { resolvePath } from './asked-paths.ts';
 import { DirectoryHandles } from './directory-handles.ts';
-import { lstatRaw, statOfFd, type FileKind, type FileStat } from './file-stat.ts';
-import { descriptorPath, hasDescriptorPaths, joinPath, openPathOnly } from './long-path.ts';
+import { lstatRaw, statFollowing, statOfFd, type FileKind, type FileStat } from './file-stat.ts';
+import {
+  byteSlice,
+  descriptorPath,
+  hasDescriptorPaths,
+  joinPath,
+  openPathOnly,
+} from './long-path.ts';
 import type { Device } from './native-calls.ts';
 import { nativeCalls } from './native.ts';
 import {
@@ -77,7 +84,7 @@ export class RestoreTarget implements Disposable {
   /** Opens `root` (absolute), which is made with all above it if it is not there. */
   static open(root: ByteString, replaceable: Replaceable = 'non-directories'): RestoreTarget {
     try {
-      mkdirSync(fsPath(root), { recursive: true, mode: 0o700 });
+      makeWithParents(root);
       return new RestoreTarget(root, new DirectoryHandles(root), replaceable);
     } catch (error) {
       throw targetError(error, root, 'open the restore target');
@@ -276,6 +283,17 @@ const unsafeName = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
 /** A repository may come from anybody: no name in it may lead anywhere but one level down. */
 function checkNames(path: ByteString): void {
   if (path !== '' && unsafeName.test(path)) throw unsafeNameError(path);
+}
+
+/** Node's own `recursive` never returns where a parent exists and yet nothing can be made in it. */
+function makeWithParents(path: ByteString): void {
+  const missing: ByteString[] = [];
+  let at = resolvePath(path, path);
+  while (statFollowing(at) === undefined) {
+    missing.push(at);
+    at = byteSlice(at, 0, Math.max(at.lastIndexOf('/'), 1));
+  }
+  for (const directory of missing.toReversed()) mkdirSync(fsPath(directory), 0o700);
 }
 
 function namesAt(at: ByteString): readonly ByteString[] {
