@@ -8,14 +8,14 @@ import { asBuffer } from './bytes.ts';
 export type ByteString = string & { readonly __byteString: true };
 
 export function byteStringOf(bytes: Uint8Array): ByteString {
-  return asBuffer(bytes).latin1Slice() as ByteString;
+  return asBuffer(bytes).toString('latin1') as ByteString;
 }
 
 /** The bytes of text in UTF-8, as a byte string: for command lines and configuration. */
 export function byteStringFromText(text: string): ByteString {
   return isAscii(text)
     ? (text as ByteString)
-    : (Buffer.from(text, 'utf8').latin1Slice() as ByteString);
+    : (Buffer.from(text, 'utf8').toString('latin1') as ByteString);
 }
 
 export function bytesOfByteString(text: ByteString): Buffer {

@@ -1,5 +1,5 @@
 import { VersionsError } from '../errors/index.ts';
-import { resolvePath, resolvePlace } from './place.ts';
+import { expandPath, resolvePlace } from './place.ts';
 import type { PathBase, SettingDefinition, SettingValue } from './setting.ts';
 
 /** Why a value is not allowed; the caller knows the place and says it. */
@@ -161,6 +161,6 @@ function checkText(
     return { expected: 'a text that is not empty' };
   }
   // A lone hyphen is standard input.
-  if ((kind === 'path' || kind === 'paths') && value !== '-') return resolvePath(value, base);
+  if ((kind === 'path' || kind === 'paths') && value !== '-') return expandPath(value, base);
   return kind === 'place' ? resolvePlace(value, base) : value;
 }

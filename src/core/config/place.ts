@@ -2,7 +2,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { PathBase } from './setting.ts';
 
 /** The absolute form of a path as a user writes it: `~` is the home directory. */
-export function resolvePath(text: string, base: PathBase): string {
+export function expandPath(text: string, base: PathBase): string {
   if (text === '~') return base.home;
   if (text.startsWith('~/')) return join(base.home, text.slice(2));
   return isAbsolute(text) ? resolve(text) : resolve(base.directory, text);
@@ -15,9 +15,9 @@ export function resolvePath(text: string, base: PathBase): string {
 export function resolvePlace(text: string, base: PathBase): string {
   if (text.startsWith('sqlite:')) {
     const path = text.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
-    return `sqlite:${resolvePath(path, base)}`;
+    return `sqlite:${expandPath(path, base)}`;
   }
-  return isUrl(text) ? text : resolvePath(text, base);
+  return isUrl(text) ? text : expandPath(text, base);
 }
 
 /** Whether a text is `scheme://…` or begins with a scheme that stores are known by. */

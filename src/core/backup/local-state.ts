@@ -1,0 +1,271 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { bytesEqual, bytesOfByteString, byteStringOf, type ByteString } from '../base/index.ts';
+import type { Tip } from '../catalog/index.ts';
+import { fingerprintBytes } from './fingerprint.ts';
+
+/** What was known of a directory after the last backup of its source. */
+export interface DirectoryState {
+  /** Hash over the names and fingerprints of its entries. */
+  readonly hash: Uint8Array;
+  /** Top tree page. */
+  readonly tree: Uint8Array;
+}
+
+/** One entry of a directory as it was saved. */
+export interface ItemState {
+  readonly name: ByteString;
+  readonly fingerprint: Uint8Array;
+  /** The encoded tree entry (docs/format.md section 9), for directories with their tree. */
+  readonly entry: Uint8Array;
+}
+
+/** Bump it when anything in the tables changes: the state is then simply made anew. */
+const schemaVersion = 1;
+const itemPageBytes = 256 * 1024;
+
+/**
+ * What change detection remembers of each source: directory hashes to decide "unchanged" at once,
+ * and the entries of each directory with their fingerprints for when the hash differs.
+ *
+ * Disposable and private to this machine. It is only a promise that "a file that looks like this
+ * has these chunks"; it is kept under the journal entry it was made after and dropped when the
+ * journal does not hold that entry any more. A damaged file is dropped too.
+ */
+export class LocalState implements Disposable {
+  readonly #database: DatabaseSync;
+  readonly #getDirectory: StatementSync;
+  readonly #getItems: StatementSync;
+  readonly #putDirectory: StatementSync;
+  readonly #putItems: StatementSync;
+  readonly #deleteDirectory: StatementSync;
+  readonly #deleteItems: StatementSync;
+  readonly #getResumed: StatementSync;
+  readonly #putResumed: StatementSync;
+  #hasResumed: boolean;
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#getDirectory = database.prepare(
+      'SELECT hash, tree FROM directories WHERE source = ? AND path = ?',
+    );
+    this.#getItems = database.prepare(
+      'SELECT items FROM items WHERE source = ? AND path = ? AND page = ?',
+    );
+    this.#putDirectory = database.prepare(
+      'INSERT OR REPLACE INTO directories (source, path, hash, tree) VALUES (?, ?, ?, ?)',
+    );
+    this.#putItems = database.prepare(
+      'INSERT OR REPLACE INTO items (source, path, page, items) VALUES (?, ?, ?, ?)',
+    );
+    this.#deleteDirectory = database.prepare(
+      'DELETE FROM directories WHERE source = ? AND path = ?',
+    );
+    this.#deleteItems = database.prepare(
+      'DELETE FROM items WHERE source = ? AND path = ? AND page >= ?',
+    );
+    this.#getResumed = database.prepare(
+      'SELECT fingerprint, entry FROM resumed WHERE source = ? AND path = ?',
+    );
+    this.#putResumed = database.prepare(
+      'INSERT OR REPLACE INTO resumed (source, path, fingerprint, entry) VALUES (?, ?, ?, ?)',
+    );
+    this.#hasResumed = database.prepare('SELECT 1 FROM resumed LIMIT 1').get() !== undefined;
+  }
+
+  /** Opens the state at `path`; a damaged or foreign file is replaced by an empty one. */
+  static open(path: string): LocalState {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    try {
+      return new LocalState(openDatabase(path));
+    } catch {
+      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
+      return new LocalState(openDatabase(path));
+    }
+  }
+
+  /** The journal entry after which the state was saved, as text; undefined for an empty state. */
+  savedAfter(): string | undefined {
+    const row = this.#database.prepare("SELECT value FROM meta WHERE key = 'tip'").get();
+    const value = row?.['value'];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  directory(source: Uint8Array, path: ByteString): DirectoryState | undefined {
+    const row = this.#getDirectory.get(source, bytesOfByteString(path));
+    const hash = row?.['hash'];
+    const tree = row?.['tree'];
+    if (!(hash instanceof Uint8Array) || !(tree instanceof Uint8Array)) return undefined;
+    return { hash, tree };
+  }
+
+  /** The entries of a directory, ascending by name. */
+  *items(source: Uint8Array, path: ByteString): Generator<ItemState> {
+    const key = bytesOfByteString(path);
+    // Page by page, not as one cursor: several directories are read at once, one inside the other.
+    for (let page = 0; ; page++) {
+      const items = this.#getItems.get(source, key, page)?.['items'];
+      if (!(items instanceof Uint8Array)) return;
+      yield* decodeItems(items);
+    }
+  }
+
+  /** Begins the changes of one backup. Nothing is visible to others before `commit`. */
+  begin(): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+  }
+
+  putDirectory(source: Uint8Array, path: ByteString, state: DirectoryState): void {
+    this.#putDirectory.run(source, bytesOfByteString(path), state.hash, state.tree);
+  }
+
+  /** A writer for the entries of one directory, which replace the former ones when it is finished. */
+  itemWriter(source: Uint8Array, path: ByteString): ItemWriter {
+    const key = bytesOfByteString(path);
+    return new ItemWriter(
+      (page, bytes) => this.#putItems.run(source, key, page, bytes),
+      (page) => this.#deleteItems.run(source, key, page),
+    );
+  }
+
+  /** The entry of a file that a run which was cut short had finished, if it still looks the same. */
+  resumed(source: Uint8Array, path: ByteString, fingerprint: Uint8Array): Uint8Array | undefined {
+    if (!this.#hasResumed) return undefined;
+    const row = this.#getResumed.get(source, bytesOfByteString(path));
+    const [known, entry] = [row?.['fingerprint'], row?.['entry']];
+    if (!(known instanceof Uint8Array) || !(entry instanceof Uint8Array)) return undefined;
+    return bytesEqual(known, fingerprint) ? entry : undefined;
+  }
+
+  /** Remembers a file that a run which was cut short had finished. */
+  putResumed(source: Uint8Array, item: ItemState & { readonly path: ByteString }): void {
+    this.#hasResumed = true;
+    this.#putResumed.run(source, bytesOfByteString(item.path), item.fingerprint, item.entry);
+  }
+
+  /** Forgets what `putResumed` kept of a source: its snapshot is complete. */
+  clearResumed(source: Uint8Array): void {
+    this.#database.prepare('DELETE FROM resumed WHERE source = ?').run(source);
+  }
+
+  /** Forgets one directory; those below it are forgotten by the caller or found missing later. */
+  removeDirectory(source: Uint8Array, path: ByteString): void {
+    const key = bytesOfByteString(path);
+    this.#deleteDirectory.run(source, key);
+    this.#deleteItems.run(source, key, 0);
+  }
+
+  commit(after: Tip): void {
+    this.#database
+      .prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('tip', ?)")
+      .run(tipText(after));
+    this.#database.exec('COMMIT');
+  }
+
+  /** Ends what `begin` began without saying after which entry: only resumed files were added. */
+  save(): void {
+    this.#database.exec('COMMIT');
+  }
+
+  rollback(): void {
+    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#database.exec('DELETE FROM directories; DELETE FROM items; DELETE FROM meta; DELETE FROM resumed;');
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+}
+
+/** A journal entry's place in text, to compare. */
+export function tipText(tip: Tip): string {
+  return `${tip.lineage}/${tip.number}/${tip.hash}`;
+}
+
+/** Collects the entries of a directory into pages, so that a huge one is never one row. */
+export class ItemWriter {
+  readonly #put: (page: number, bytes: Uint8Array) => void;
+  readonly #deleteFrom: (page: number) => void;
+  #parts: Buffer[] = [];
+  #bytes = 0;
+  #page = 0;
+
+  constructor(
+    put: (page: number, bytes: Uint8Array) => void,
+    deleteFrom: (page: number) => void,
+  ) {
+    this.#put = put;
+    this.#deleteFrom = deleteFrom;
+  }
+
+  add(name: ByteString, fingerprint: Uint8Array, entry: Uint8Array): void {
+    const record = Buffer.allocUnsafe(6 + name.length + fingerprintBytes + entry.byteLength);
+    record.writeUInt16LE(name.length, 0);
+    record.writeUInt32LE(entry.byteLength, 2);
+    record.write(name, 6, 'latin1');
+    record.set(fingerprint, 6 + name.length);
+    record.set(entry, 6 + name.length + fingerprintBytes);
+    this.#parts.push(record);
+    this.#bytes += record.byteLength;
+    if (this.#bytes >= itemPageBytes) this.#writePage();
+  }
+
+  finish(): void {
+    if (this.#bytes > 0) this.#writePage();
+    this.#deleteFrom(this.#page);
+  }
+
+  #writePage(): void {
+    this.#put(this.#page, Buffer.concat(this.#parts, this.#bytes));
+    this.#page += 1;
+    this.#parts = [];
+    this.#bytes = 0;
+  }
+}
+
+function* decodeItems(page: Uint8Array): Generator<ItemState> {
+  const bytes = Buffer.from(page.buffer, page.byteOffset, page.byteLength);
+  let at = 0;
+  while (at < bytes.byteLength) {
+    const nameEnd = at + 6 + bytes.readUInt16LE(at);
+    const entryEnd = nameEnd + fingerprintBytes + bytes.readUInt32LE(at + 2);
+    yield {
+      name: byteStringOf(bytes.subarray(at + 6, nameEnd)),
+      fingerprint: bytes.subarray(nameEnd, nameEnd + fingerprintBytes),
+      entry: bytes.subarray(nameEnd + fingerprintBytes, entryEnd),
+    };
+    at = entryEnd;
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    // Lost after a power cut it only costs a full read; so it need not wait for the disk.
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;');
+    const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
+    if (version !== schemaVersion) {
+      database.exec(`
+        DROP TABLE IF EXISTS directories; DROP TABLE IF EXISTS items; DROP TABLE IF EXISTS meta;
+        DROP TABLE IF EXISTS resumed;
+        CREATE TABLE resumed (source BLOB, path BLOB, fingerprint BLOB, entry BLOB,
+          PRIMARY KEY (source, path));
+        CREATE TABLE directories (source BLOB, path BLOB, hash BLOB, tree BLOB,
+          PRIMARY KEY (source, path)) WITHOUT ROWID;
+        CREATE TABLE items (source BLOB, path BLOB, page INTEGER, items BLOB,
+          PRIMARY KEY (source, path, page));
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
+        PRAGMA user_version = ${schemaVersion};`);
+    }
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+

@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import { byteStringOf, type ByteString } from '../base/index.ts';
+import { assert } from '../errors/index.ts';
+import { FileJournal } from '../journal/index.ts';
+import { fileOutcomes, type FileOutcome, type StoreFilesResult } from '../workers/index.ts';
+import { fingerprintBytes } from './fingerprint.ts';
+import { priorityCount, type QueuedBatch } from './upload-queue.ts';
+
+/** What became of one queued file. */
+export interface FileResult {
+  readonly directory: ByteString;
+  readonly name: ByteString;
+  /** As the scan saw the file. */
+  readonly fingerprint: Uint8Array;
+  readonly outcome: FileOutcome;
+  /** The encoded tree entry; empty for a file that vanished or could not be read. */
+  readonly entry: Uint8Array;
+}
+
+export const resultLogNames: readonly string[] = Array.from(
+  { length: priorityCount },
+  (_, priority) => `results-${priority}.log`,
+);
+
+const headBytes = 14;
+
+/**
+ * The results of the upload, one write-ahead log for each class, in the order of the queue. They
+ * are read back when the trees are built, and after a crash by the next backup, which then does
+ * not read those files again.
+ */
+export class ResultLogs implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #logs: Map<number, FileJournal> = new Map();
+
+  /** `directory`: that of the session. A log is made when its class has a first result. */
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Adds the results of one batch, which follow those of the batch before it. */
+  async add(batch: QueuedBatch, result: StoreFilesResult): Promise<void> {
+    const log = this.#logs.get(batch.priority) ?? (await this.#open(batch.priority));
+    log.append(encodeResults(batch, result));
+  }
+
+  /** Must be called before reading. */
+  async sync(): Promise<void> {
+    for (const log of this.#logs.values()) await log.sync();
+  }
+
+  /** The results of a class, in the order of its queue. */
+  async *read(priority: number): AsyncGenerator<FileResult> {
+    const log = this.#logs.get(priority);
+    if (log === undefined) return;
+    for await (const record of log.records()) yield* decodeResults(record);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const log of this.#logs.values()) await log[Symbol.asyncDispose]();
+  }
+
+  async #open(priority: number): Promise<FileJournal> {
+    const log = await FileJournal.open(join(this.#directory, resultLogNames[priority] ?? ''));
+    this.#logs.set(priority, log);
+    return log;
+  }
+}
+
+function encodeResults(batch: QueuedBatch, result: StoreFilesResult): Uint8Array {
+  let bytes = 0;
+  batch.files.forEach((file, at) => {
+    const entryBytes = result.entryLengths[at] ?? 0;
+    bytes += headBytes + file.directory.length + file.name.length + fingerprintBytes + entryBytes;
+  });
+  const record = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  let entryAt = 0;
+  batch.files.forEach((file, number) => {
+    const entryBytes = result.entryLengths[number] ?? 0;
+    record.writeUInt32LE(file.directory.length, at);
+    record.writeUInt32LE(file.name.length, at + 4);
+    record.writeUInt32LE(entryBytes, at + 8);
+    record.writeUInt16LE(result.outcomes[number] ?? 0, at + 12);
+    at += headBytes;
+    at += record.write(file.directory, at, 'latin1');
+    at += record.write(file.name, at, 'latin1');
+    record.set(file.fingerprint, at);
+    at += fingerprintBytes;
+    record.set(result.entries.subarray(entryAt, entryAt + entryBytes), at);
+    at += entryBytes;
+    entryAt += entryBytes;
+  });
+  return record;
+}
+
+/** Takes a record of a result log apart. */
+export function* decodeResults(bytes: Uint8Array): Generator<FileResult> {
+  const record = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  while (at < record.byteLength) {
+    const directoryAt = at + headBytes;
+    const nameAt = directoryAt + record.readUInt32LE(at);
+    const fingerprintAt = nameAt + record.readUInt32LE(at + 4);
+    const entryAt = fingerprintAt + fingerprintBytes;
+    const end = entryAt + record.readUInt32LE(at + 8);
+    const outcome = fileOutcomes[record.readUInt16LE(at + 12)];
+    assert(outcome !== undefined && end <= record.byteLength, 'A result log is malformed');
+    yield {
+      directory: byteStringOf(record.subarray(directoryAt, nameAt)),
+      name: byteStringOf(record.subarray(nameAt, fingerprintAt)),
+      fingerprint: record.subarray(fingerprintAt, entryAt),
+      outcome,
+      entry: record.subarray(entryAt, end),
+    };
+    at = end;
+  }
+}

@@ -1,0 +1,91 @@
+import { performance } from 'node:perf_hooks';
+import { systemErrorCode, VersionsError } from '../errors/index.ts';
+import { encodeSnapshotRecord } from '../format/index.ts';
+import { TreeStore, WriteSession, type Context, type Repository } from '../repository/index.ts';
+import type { BackupWork, Saved } from './backup-work.ts';
+import { dryRun } from './dry-run.ts';
+import { openLocalState } from './open-local-state.ts';
+import type { BackupOptions, BackupSummary } from './options.ts';
+import { parentSnapshot } from './parent-snapshot.ts';
+import { recoverSessions } from './recover-sessions.ts';
+import { saveStream } from './save-stream.ts';
+import { saveTree } from './save-tree.ts';
+import { snapshotOf, sourceIdOf } from './snapshot-of.ts';
+
+/**
+ * Makes a snapshot, as docs/design.md tells it: take up what a dead run left, scan and upload,
+ * build the trees, commit.
+ *
+ * A run that is cut short by the signal, by too few mirrors or by a full disk commits what it has
+ * as a partial snapshot if it still can; `stopReason` tells why. A file that cannot be read is a
+ * problem and stops nothing.
+ */
+export async function runBackup(
+  repository: Repository,
+  options: BackupOptions,
+  context: Context,
+): Promise<BackupSummary> {
+  if (options.dryRun) return dryRun(repository, options, context);
+  repository.assertWritable();
+  return withTypedErrors(() => save(repository, options, context));
+}
+
+async function save(
+  repository: Repository,
+  options: BackupOptions,
+  context: Context,
+): Promise<BackupSummary> {
+  const began = performance.now();
+  const startMs = context.clock.now();
+  const source = sourceIdOf(repository, options);
+  await repository.loadIndex(context.signal);
+  using state = await openLocalState(repository);
+  await recoverSessions(repository, state, source, context.signal);
+  const parent = parentSnapshot(repository, source);
+  // No signal: what was begun is brought to an orderly end. The scan and the upload heed it.
+  await using session = await WriteSession.begin(repository, { host: options.host, parent: parent?.id });
+  await using pool = repository.startWorkers((pack, release) => session.addPack(pack, release));
+  const trees = new TreeStore(repository, (pack) => session.addPack(pack, () => {}));
+  const work = { repository, options, context, source, startMs, session, pool, trees, state, parent };
+  const saved = options.stdin ? await saveStream(work, options.stdin) : await saveTree(work);
+  const record = snapshotOf(work, saved);
+  const chunk = trees.put('snapshot', encodeSnapshotRecord(record));
+  trees.finish();
+  await session.commit(record, chunk);
+  keepState(work, saved);
+  await repository.mirrors.drain();
+  await repository.debts.record(repository.catalog, context.clock.now());
+  await repository.saveCaches();
+  return {
+    snapshotId: record.id,
+    partial: saved.stop !== undefined,
+    ...saved.counts,
+    bytesStored: session.bytesStored,
+    durationMs: Math.round(performance.now() - began),
+    debts: repository.debts.count + repository.mirrors.absent.length,
+    missingPaths: saved.missing.length,
+    ...(saved.stop === undefined ? {} : { stopReason: saved.stop }),
+  };
+}
+
+/** The local state holds from the commit on; it is a promise about what the journal now has. */
+function keepState(work: BackupWork, saved: Saved): void {
+  const { tip } = work.repository.log;
+  if (!saved.stateChanged || tip === undefined) return;
+  if (saved.stop === undefined) work.state.clearResumed(work.source);
+  work.state.commit(tip);
+}
+
+/** What the local disk refuses comes as a system error. */
+async function withTypedErrors<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (error instanceof VersionsError || (code !== 'ENOSPC' && code !== 'EDQUOT')) throw error;
+    throw new VersionsError('Unavailable', 'LOCAL_DISK_FULL', 'The disk that holds the cache of this machine is full', {
+      hint: 'Make room there, or choose another place with --cache-dir; nothing that was stored is lost',
+      cause: error,
+    });
+  }
+}

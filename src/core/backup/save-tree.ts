@@ -1,0 +1,178 @@
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { byteStringFromText, displayPath, type ByteString, type ChunkId } from '../base/index.ts';
+import { assert, isVersionsError, VersionsError } from '../errors/index.ts';
+import { TreePageRule } from '../format/index.ts';
+import { hasEntries } from '../snapshot/index.ts';
+import { entryOfStat } from '../workers/index.ts';
+import type { BackupWork, Saved } from './backup-work.ts';
+import { buildTree } from './build-tree.ts';
+import { ResultLogs } from './results.ts';
+import { ScanEvents } from './scan-events.ts';
+import { scanOptionsOf } from './scan-options.ts';
+import { Scan } from './scan.ts';
+import { UploadQueue } from './upload-queue.ts';
+import { Upload } from './upload.ts';
+import { wrapInPath } from './wrap-in-path.ts';
+
+/** A slice of scanning; in between, packs and results move on. */
+const scanSliceMs = 20;
+const rootPath: ByteString = byteStringFromText('/');
+
+/** Saves the paths of the file system that were asked for. */
+export async function saveTree(work: BackupWork): Promise<Saved> {
+  const { session, state, context, options } = work;
+  const events = new ScanEvents(join(session.directory, 'scan'));
+  const queue = new UploadQueue(session.directory);
+  await using results = new ResultLogs(session.directory);
+  try {
+    const scan = new Scan({
+      ...scanOptionsOf(work.repository, options, context, work.source),
+      state: options.force ? undefined : state,
+      storeXattrs: (bytes) => work.trees.put('data', bytes),
+      events,
+      queue,
+    });
+    const upload = new Upload({ queue, pool: work.pool, results, monitor: context.monitor });
+    const stop = await scanAndUpload(scan, upload, work);
+    if (scan.counts.files + scan.counts.dirs + scan.counts.others === 0 && scan.missing.length > 0) {
+      throw nothingFound(scan.missing);
+    }
+    const emptied = stop === undefined ? await emptiedPaths(scan, work) : [];
+    await flushWorkers(work);
+    await results.sync();
+    state.begin();
+    const root = await buildRoot(work, events, results);
+    const { counts } = scan;
+    const asksForRoot = options.paths.includes(rootPath) && options.as === undefined;
+    return {
+      root,
+      rootEntry: asksForRoot && scan.rootStat ? entryOfStat(rootPath, scan.rootStat) : undefined,
+      counts: {
+        filesNew: Math.max(0, counts.filesNew - queue.pendingCount),
+        filesChanged: counts.filesChanged,
+        filesUnchanged: counts.filesUnchanged,
+        dirs: counts.dirs,
+        others: counts.others,
+        problems: counts.problems + upload.counts.problems + emptied.length,
+        bytesScanned: counts.bytes,
+        bytesRead: upload.counts.bytesRead,
+        bytesNew: upload.counts.bytesNew + work.trees.bytesNew,
+      },
+      missing: [...scan.missing, ...emptied],
+      uids: scan.uids,
+      gids: scan.gids,
+      stop,
+      stateChanged: true,
+    };
+  } catch (error) {
+    state.rollback();
+    throw error;
+  } finally {
+    events.remove();
+    queue.remove();
+  }
+}
+
+/** Both at once, until all is stored or something ends it early: then why it was. */
+async function scanAndUpload(
+  scan: Scan,
+  upload: Upload,
+  work: BackupWork,
+): Promise<VersionsError | undefined> {
+  const { context, session, pool } = work;
+  const now = (): number => performance.now();
+  context.monitor.at('scanning');
+  for (;;) {
+    const stop = stopReasonOf(work);
+    if (stop !== undefined) {
+      pool.stop();
+      if (!scan.done) scan.abandon();
+      await upload.settle();
+      return stop;
+    }
+    upload.pump();
+    if (!scan.done) {
+      scan.advance(scanSliceMs, now);
+      await breathe();
+    } else if (upload.isIdle) {
+      break;
+    } else {
+      await Promise.race([upload.progress(), session.failed, aborted(context.signal)]);
+    }
+  }
+  await upload.settle();
+  return undefined;
+}
+
+/** Signal, or a pack that could not be stored. */
+function stopReasonOf({ context, session }: BackupWork): VersionsError | undefined {
+  const { failure } = session;
+  if (failure !== undefined) {
+    if (isVersionsError(failure, 'Unavailable')) return failure;
+    throw failure;
+  }
+  if (context.signal?.aborted !== true) return undefined;
+  const { reason } = context.signal;
+  return isVersionsError(reason)
+    ? reason
+    : new VersionsError('Cancelled', 'CANCELLED', 'The backup was stopped', { cause: reason });
+}
+
+/** Every block and pack that is open is closed, stored and logged. */
+async function flushWorkers({ pool, session }: BackupWork): Promise<void> {
+  await pool.lentBlocksDone();
+  await pool.runOnAll({ type: 'flush' });
+  await session.settle();
+}
+
+async function buildRoot(
+  work: BackupWork,
+  events: ScanEvents,
+  results: ResultLogs,
+): Promise<ChunkId> {
+  const { options, repository, source, state, trees, startMs } = work;
+  const storePage = (page: Uint8Array): ChunkId => trees.put('tree', page);
+  const rule = new TreePageRule(repository.keys.pageKey());
+  const [only] = options.paths;
+  const capture = options.as === undefined ? undefined : only;
+  const built = await buildTree({ events, results, state, source, rule, storePage, breathe, capture });
+  if (options.as === undefined) return built.root;
+  assert(built.captured !== undefined, 'The path of --as was not saved');
+  return wrapInPath(built.captured, options.as, { rule, storePage, startMs });
+}
+
+/** Asked-for directories that are empty now and were not in the parent snapshot. */
+async function emptiedPaths(scan: Scan, work: BackupWork): Promise<readonly ByteString[]> {
+  const { parent, repository, context, options } = work;
+  if (parent === undefined || scan.empty.length === 0) return [];
+  const emptied: ByteString[] = [];
+  for (const path of scan.empty) {
+    if (!(await hasEntries(repository, parent, options.as ?? path, context.signal))) continue;
+    emptied.push(path);
+    const message = `${displayPath(path)} is empty, but was not in the snapshot before`;
+    context.monitor.problem(
+      new VersionsError('Source', 'SOURCE_EMPTIED', message, {
+        hint: 'Check that the file system is mounted; older snapshots still hold the files',
+      }),
+    );
+  }
+  return emptied;
+}
+
+function nothingFound(missing: readonly ByteString[]): VersionsError {
+  const paths = missing.map((path) => displayPath(path)).join(', ');
+  return new VersionsError('Source', 'NOTHING_TO_SAVE', `Nothing was saved: ${paths} cannot be found`, {
+    hint: 'Check the paths given to "versions backup"',
+  });
+}
+
+function breathe(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return new Promise(() => {});
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

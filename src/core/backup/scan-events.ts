@@ -1,0 +1,110 @@
+import { byteStringOf, type ByteString } from '../base/index.ts';
+import { assert } from '../errors/index.ts';
+import { SpoolFile } from '../files/index.ts';
+import { fingerprintBytes } from './fingerprint.ts';
+
+/**
+ * What the scan found. A directory is entered before and left after everything below it; its own
+ * items come in ascending order of names, but for most directories only just before it is left,
+ * because only then it is known whether anything in it changed.
+ */
+export type ScanEvent =
+  | {
+      readonly type: 'enter';
+      readonly name: ByteString;
+      readonly fingerprint: Uint8Array;
+      /** The encoded entry of the directory itself, without its tree. */
+      readonly entry: Uint8Array;
+    }
+  /** From here on items and directories of the entered directory come strictly by name. */
+  | { readonly type: 'in-order' }
+  | {
+      readonly type: 'item';
+      readonly name: ByteString;
+      readonly fingerprint: Uint8Array;
+      readonly entry: Uint8Array;
+    }
+  /** A file that was queued: its entry is the next result of its class. */
+  | {
+      readonly type: 'queued';
+      readonly name: ByteString;
+      readonly fingerprint: Uint8Array;
+      readonly priority: number;
+    }
+  | {
+      readonly type: 'leave';
+      /** Its items are those of the local state; none were given. */
+      readonly same: boolean;
+      /** Hash of its items; all zero if it must be looked at again next time. */
+      readonly hash: Uint8Array;
+    }
+  /** A directory that could not be read: it has no tree. */
+  | { readonly type: 'leave-unreadable' };
+
+const codes = {
+  enter: 1,
+  'in-order': 2,
+  item: 3,
+  queued: 4,
+  leave: 5,
+  'leave-unreadable': 6,
+} as const;
+const nameAt = 4;
+
+/** The scan's events on disk, read while they are still being written. */
+export class ScanEvents {
+  readonly #spool: SpoolFile;
+
+  constructor(path: string) {
+    this.#spool = new SpoolFile(path);
+  }
+
+  add(event: ScanEvent): void {
+    this.#spool.append(encode(event));
+  }
+
+  /** The next event, or undefined if the reader has caught up. Valid until the next call. */
+  next(): ScanEvent | undefined {
+    const record = this.#spool.next();
+    return record && decode(record);
+  }
+
+  remove(): void {
+    this.#spool.remove();
+  }
+}
+
+function encode(event: ScanEvent): Uint8Array {
+  if (event.type === 'in-order' || event.type === 'leave-unreadable') {
+    return Uint8Array.of(codes[event.type]);
+  }
+  if (event.type === 'leave') {
+    return Buffer.concat([Uint8Array.of(codes.leave, Number(event.same)), event.hash]);
+  }
+  const entry = event.type === 'queued' ? undefined : event.entry;
+  const fingerprintAt = nameAt + event.name.length;
+  const entryAt = fingerprintAt + fingerprintBytes;
+  const record = Buffer.allocUnsafe(entryAt + (entry?.byteLength ?? 0));
+  record[0] = codes[event.type];
+  record[1] = event.type === 'queued' ? event.priority : 0;
+  record.writeUInt16LE(event.name.length, 2);
+  record.write(event.name, nameAt, 'latin1');
+  record.set(event.fingerprint, fingerprintAt);
+  if (entry) record.set(entry, entryAt);
+  return record;
+}
+
+function decode(record: Buffer): ScanEvent {
+  const code = record[0];
+  if (code === codes['in-order']) return { type: 'in-order' };
+  if (code === codes['leave-unreadable']) return { type: 'leave-unreadable' };
+  if (code === codes.leave) return { type: 'leave', same: record[1] === 1, hash: record.subarray(2) };
+  const fingerprintAt = nameAt + record.readUInt16LE(2);
+  const entryAt = fingerprintAt + fingerprintBytes;
+  const name = byteStringOf(record.subarray(nameAt, fingerprintAt));
+  const fingerprint = record.subarray(fingerprintAt, entryAt);
+  if (code === codes.queued) return { type: 'queued', name, fingerprint, priority: record[1] ?? 0 };
+  assert(code === codes.item || code === codes.enter, 'A scan event is malformed');
+  return { type: code === codes.item ? 'item' : 'enter', name, fingerprint, entry: record.subarray(entryAt) };
+}
+

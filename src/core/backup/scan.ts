@@ -1,0 +1,339 @@
+import { bytesEqual, bytesOfByteString, displayPath, type ByteString, type ChunkId } from '../base/index.ts';
+import type { IdentityHasher } from '../crypto/index.ts';
+import { isVersionsError } from '../errors/index.ts';
+import { isRacy, readlink, walkSource, type FileStat, type Moment, type WalkEvent, type WalkOptions } from '../files/index.ts';
+import { decodeEntry, encodeEntry, type TreeEntry } from '../format/index.ts';
+import type { Monitor } from '../monitor/index.ts';
+import { entryOfStat, xattrFields } from '../workers/index.ts';
+import { staleFingerprint } from './fingerprint.ts';
+import type { LocalState } from './local-state.ts';
+import { priorityOf } from './priority.ts';
+import type { ScanEvents } from './scan-events.ts';
+import { noHash, ScanFrame, type BufferedEntry } from './scan-frame.ts';
+import type { UploadQueue } from './upload-queue.ts';
+
+export interface ScanOptions {
+  readonly paths: readonly ByteString[];
+  readonly walk: WalkOptions;
+  readonly source: Uint8Array;
+  /** Undefined: read everything again (`--force`). */
+  readonly state: LocalState | undefined;
+  /** Is the chunk stored? A file whose chunks are not all stored is read again. */
+  readonly isStored: (id: ChunkId) => boolean;
+  readonly identities: IdentityHasher;
+  /** Where a path appears in the snapshot (`--as`). */
+  readonly shownAs: (path: ByteString) => ByteString;
+  /** Stores extended attributes that are too large for an entry. */
+  readonly storeXattrs: (bytes: Uint8Array) => Uint8Array;
+  readonly start: Moment;
+  readonly events: ScanEvents;
+  readonly queue: UploadQueue;
+  readonly monitor: Monitor;
+}
+
+export interface ScanCounts {
+  files: number;
+  filesUnchanged: number;
+  filesNew: number;
+  filesChanged: number;
+  dirs: number;
+  others: number;
+  /** Bytes of all files, and of those that are queued. */
+  bytes: number;
+  bytesQueued: number;
+  problems: number;
+}
+
+const noFileId = new Uint8Array(0);
+
+/**
+ * Walks the source and decides, entry by entry, what must be read. Runs in slices: the caller pulls
+ * it on when the uploads leave time. Everything it finds goes to `events`, in the order in which
+ * the trees are built; what must be read goes to `queue` too.
+ */
+export class Scan {
+  readonly #options: ScanOptions;
+  readonly #frames: ScanFrame[] = [];
+  readonly #walk: Generator<WalkEvent, void, undefined>;
+  /** First names of hard-linked files whose other names are still to come. */
+  readonly #links: Map<string, { readonly fileId: Uint8Array; left: number }> = new Map();
+  readonly counts: ScanCounts = {
+    files: 0,
+    filesUnchanged: 0,
+    filesNew: 0,
+    filesChanged: 0,
+    dirs: 0,
+    others: 0,
+    bytes: 0,
+    bytesQueued: 0,
+    problems: 0,
+  };
+  /** Paths that were asked for and not found. */
+  readonly missing: ByteString[] = [];
+  readonly uids: Set<number> = new Set();
+  readonly gids: Set<number> = new Set();
+  /** Asked-for directories that turned out to be empty. */
+  readonly empty: ByteString[] = [];
+  rootStat: FileStat | undefined;
+  done = false;
+
+  constructor(options: ScanOptions) {
+    this.#options = options;
+    this.#walk = walkSource(options.paths, options.walk);
+  }
+
+  /** Goes on for about `sliceMs`, as told by `now`; true when everything was scanned. */
+  advance(sliceMs: number, now: () => number): boolean {
+    const until = now() + sliceMs;
+    for (let count = 0; !this.done; count++) {
+      const next = this.#walk.next();
+      if (next.done === true) this.done = true;
+      else this.#take(next.value);
+      if (count % 64 === 63 && now() >= until) break;
+    }
+    return this.done;
+  }
+
+  /** Ends before everything was scanned: directories that are open are recorded as they are. */
+  abandon(): void {
+    for (const frame of this.#frames) frame.uncertain = true;
+    while (this.#frames.length > 0) this.#leave();
+    this.done = true;
+  }
+
+  #take(event: WalkEvent): void {
+    switch (event.type) {
+      case 'enter':
+        this.#enter(event);
+        return;
+      case 'entry':
+        this.#entry(event.name, event.stat);
+        return;
+      case 'leave':
+        this.#leave();
+        return;
+      case 'problem':
+        this.#problem(event);
+    }
+  }
+
+  #enter(event: Extract<WalkEvent, { type: 'enter' }>): void {
+    const { path, name, stat, content } = event;
+    const { source, state, events } = this.#options;
+    const parent = this.#frames.at(-1);
+    if (parent === undefined) this.rootStat = stat;
+    else this.counts.dirs += 1;
+    this.#ids(stat);
+    const fingerprint = parent ? this.#count(parent, name, stat) : undefined;
+    const usesState = content !== 'passage' && state !== undefined;
+    const frame = new ScanFrame(
+      path,
+      stat,
+      usesState ? state.directory(source, path) : undefined,
+      usesState ? state.items(source, path) : [][Symbol.iterator](),
+    );
+    if (content === 'passage') frame.uncertain = true;
+    if (content === 'unreadable') frame.unreadable = true;
+    this.#frames.push(frame);
+    if (parent === undefined || fingerprint === undefined) return;
+    const entry = encodeEntry(this.#plainEntry(path, name, stat));
+    events.add({ type: 'enter', name, fingerprint, entry });
+  }
+
+  #entry(name: ByteString, stat: FileStat): void {
+    const frame = this.#frames.at(-1);
+    if (frame === undefined) return;
+    this.#ids(stat);
+    if (stat.kind === 'file') {
+      this.counts.files += 1;
+      this.counts.bytes += stat.size;
+      this.#options.monitor.count('filesTotal', 1);
+      this.#options.monitor.count('bytesTotal', stat.size);
+    } else {
+      this.counts.others += 1;
+    }
+    const racy = this.#isRacy(stat);
+    const entry = { name, stat, racy, at: frame.add(name, stat, racy) };
+    if (frame.inOrder) {
+      this.#decide(frame, entry);
+      frame.release();
+      return;
+    }
+    frame.buffered.push(entry);
+    if (frame.isWide) this.#goInOrder(frame);
+  }
+
+  #leave(): void {
+    const frame = this.#frames.pop();
+    if (frame === undefined) return;
+    const { events } = this.#options;
+    if (frame.unreadable) {
+      if (this.#frames.length > 0) events.add({ type: 'leave-unreadable' });
+      return;
+    }
+    if (frame.isEmpty && this.#options.paths.includes(frame.path)) this.empty.push(frame.path);
+    const hash = frame.finishHash();
+    const same = frame.isSame(hash);
+    if (same) this.#countUnchanged(frame);
+    else this.#decideBuffered(frame);
+    // What was decided may have turned out to be uncertain.
+    events.add({ type: 'leave', same, hash: frame.uncertain ? noHash : hash });
+  }
+
+  #goInOrder(frame: ScanFrame): void {
+    this.#options.events.add({ type: 'in-order' });
+    this.#decideBuffered(frame);
+    frame.release();
+    frame.inOrder = true;
+  }
+
+  #decideBuffered(frame: ScanFrame): void {
+    for (const entry of frame.buffered) this.#decide(frame, entry);
+  }
+
+  #countUnchanged(frame: ScanFrame): void {
+    const { monitor } = this.#options;
+    for (const { stat } of frame.buffered) {
+      if (stat.kind !== 'file') continue;
+      this.counts.filesUnchanged += 1;
+      monitor.count('filesDone', 1);
+      monitor.count('bytesDone', stat.size);
+    }
+  }
+
+  /** Keeps what is known of an entry, or makes it anew, or queues the file. */
+  #decide(frame: ScanFrame, entry: BufferedEntry): void {
+    const { name, stat, racy } = entry;
+    const fingerprint = frame.fingerprint(entry.at);
+    const kept = racy ? staleFingerprint : fingerprint;
+    const known = frame.knownItem(name);
+    const unchanged = known !== undefined && bytesEqual(known.fingerprint, fingerprint);
+    if (unchanged && this.#mayReuse(known.entry)) this.#keep(name, stat, kept, known.entry);
+    else if (stat.kind !== 'file') this.#recordOther(frame, name, stat, kept);
+    else this.#decideFile(frame, entry, fingerprint, known !== undefined);
+  }
+
+  #keep(name: ByteString, stat: FileStat, fingerprint: Uint8Array, entry: Uint8Array): void {
+    const { events, monitor } = this.#options;
+    events.add({ type: 'item', name, fingerprint, entry });
+    if (stat.kind !== 'file') return;
+    this.counts.filesUnchanged += 1;
+    monitor.count('filesDone', 1);
+    monitor.count('bytesDone', stat.size);
+  }
+
+  #decideFile(frame: ScanFrame, entry: BufferedEntry, fingerprint: Uint8Array, known: boolean): void {
+    const { events, queue, state, source, start } = this.#options;
+    const { name, stat, racy } = entry;
+    const kept = racy ? staleFingerprint : fingerprint;
+    const path = joined(frame.path, name);
+    const resumed = state?.resumed(source, path, fingerprint);
+    if (resumed !== undefined && this.#mayReuse(resumed)) return this.#keep(name, stat, kept, resumed);
+    if (known) this.counts.filesChanged += 1;
+    else this.counts.filesNew += 1;
+    this.counts.bytesQueued += stat.size;
+    const priority = priorityOf(frame.path, stat, start);
+    const fileId = stat.linkCount > 1 ? this.#linkId(path, stat) : noFileId;
+    queue.add(priority, { directory: frame.path, name, fingerprint, size: stat.size, fileId });
+    events.add({ type: 'queued', name, fingerprint: kept, priority });
+  }
+
+  #recordOther(frame: ScanFrame, name: ByteString, stat: FileStat, fingerprint: Uint8Array): void {
+    const { events, monitor } = this.#options;
+    const path = joined(frame.path, name);
+    try {
+      const entry = this.#plainEntry(path, name, stat);
+      const full: TreeEntry =
+        stat.kind === 'symlink' ? { ...entry, target: bytesOfByteString(readlink(path)) } : entry;
+      events.add({ type: 'item', name, fingerprint, entry: encodeEntry(full) });
+    } catch (error) {
+      if (!isVersionsError(error, 'Source')) throw error;
+      frame.uncertain = true;
+      this.counts.problems += 1;
+      monitor.problem(error);
+    }
+  }
+
+  /** An entry with its extended attributes; if those cannot be read, without, and it is said. */
+  #plainEntry(path: ByteString, name: ByteString, stat: FileStat): TreeEntry {
+    const entry = entryOfStat(name, stat);
+    if (stat.linkCount > 1 && stat.kind !== 'directory') {
+      const fileId = this.#linkId(path, stat);
+      if (fileId.byteLength > 0) entry.fileId = fileId;
+    }
+    try {
+      return Object.assign(entry, xattrFields(path, this.#options.storeXattrs));
+    } catch (error) {
+      if (!isVersionsError(error, 'Source')) throw error;
+      this.counts.problems += 1;
+      this.#options.monitor.problem(error);
+      return entry;
+    }
+  }
+
+  /** Are all chunks that an entry lists stored? For long lists the top page stands for the rest. */
+  #mayReuse(encoded: Uint8Array): boolean {
+    const { isStored } = this.#options;
+    const entry = decodeEntry(encoded);
+    if (entry.remarks !== undefined) return false;
+    const { chunks, list, xattrsRef } = entry;
+    if (list !== undefined && !isStored(list)) return false;
+    if (xattrsRef !== undefined && !isStored(xattrsRef)) return false;
+    for (let at = 0; chunks !== undefined && at < chunks.byteLength; at += 32) {
+      if (!isStored(chunks.subarray(at, at + 32))) return false;
+    }
+    return true;
+  }
+
+  /** Empty for the first name of a hard-linked file, its computed file id for the others. */
+  #linkId(path: ByteString, stat: FileStat): Uint8Array {
+    const key = `${stat.dev}:${stat.ino}`;
+    const known = this.#links.get(key);
+    if (known === undefined) {
+      const { identities, source, shownAs } = this.#options;
+      const fileId = identities.fileId(source, shownAs(path));
+      this.#links.set(key, { fileId, left: stat.linkCount - 1 });
+      return noFileId;
+    }
+    known.left -= 1;
+    if (known.left === 0) this.#links.delete(key);
+    return known.fileId;
+  }
+
+  #count(parent: ScanFrame, name: ByteString, stat: FileStat): Uint8Array {
+    const racy = this.#isRacy(stat);
+    const at = parent.add(name, stat, racy);
+    const fingerprint = racy ? staleFingerprint : Uint8Array.from(parent.fingerprint(at));
+    if (parent.inOrder) parent.release();
+    else if (parent.isWide) this.#goInOrder(parent);
+    return fingerprint;
+  }
+
+  #isRacy(stat: FileStat): boolean {
+    return isRacy(stat, this.#options.start);
+  }
+
+  #ids(stat: FileStat): void {
+    this.uids.add(stat.uid);
+    this.gids.add(stat.gid);
+  }
+
+  #problem(event: Extract<WalkEvent, { type: 'problem' }>): void {
+    const frame = this.#frames.at(-1);
+    if (frame) frame.uncertain = true;
+    if (event.asked) this.missing.push(event.path);
+    if (event.vanished) {
+      this.#options.monitor.note(`${displayPath(event.path)} vanished before it was read`);
+      return;
+    }
+    this.counts.problems += 1;
+    this.#options.monitor.problem(event.error);
+  }
+}
+
+function joined(directory: ByteString, name: ByteString): ByteString {
+  const path = directory === '/' ? `/${name}` : `${directory}/${name}`;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
+  return path as ByteString;
+}
+

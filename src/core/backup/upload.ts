@@ -1,0 +1,118 @@
+import { displayPath } from '../base/index.ts';
+import { VersionsError } from '../errors/index.ts';
+import type { Monitor } from '../monitor/index.ts';
+import { stateNumbers, type StoreFilesResult, type StoreFilesTask, type WorkerPool } from '../workers/index.ts';
+import { statesOfFingerprint } from './fingerprint.ts';
+import type { ResultLogs } from './results.ts';
+import type { QueuedBatch, UploadQueue } from './upload-queue.ts';
+
+/** Batches a worker may have: one in work and one waiting, unless they are large. */
+const tasksMax = 2;
+const loadMax = 16 * 1024 * 1024;
+
+export interface UploadOptions {
+  readonly queue: UploadQueue;
+  readonly pool: WorkerPool;
+  readonly results: ResultLogs;
+  readonly monitor: Monitor;
+}
+
+export interface UploadCounts {
+  bytesRead: number;
+  bytesNew: number;
+  problems: number;
+}
+
+/**
+ * Hands queued files to the workers and logs what becomes of them, batch by batch in the order of
+ * the queue, however the workers finish. Knows nothing of the scan: it takes what there is.
+ */
+export class Upload {
+  readonly #options: UploadOptions;
+  readonly #running: Set<Promise<void>> = new Set();
+  /** Results of a batch are logged after those of the batches before it. */
+  #logged: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
+  readonly counts: UploadCounts = { bytesRead: 0, bytesNew: 0, problems: 0 };
+
+  constructor(options: UploadOptions) {
+    this.#options = options;
+  }
+
+  /** Gives the workers as much as they take; returns at once. Throws what went wrong before. */
+  pump(): void {
+    if (this.#failure) throw this.#failure.error;
+    const { pool, queue } = this.#options;
+    while (pool.hasRoom(loadMax, tasksMax)) {
+      const batch = queue.take();
+      if (batch === undefined) return;
+      const running = this.#run(batch)
+        .catch((error: unknown) => void (this.#failure ??= { error }))
+        .finally(() => this.#running.delete(running));
+      this.#running.add(running);
+    }
+  }
+
+  get isIdle(): boolean {
+    return this.#running.size === 0;
+  }
+
+  /** Resolves when at least one batch is done, or at once if none is under way. */
+  async progress(): Promise<void> {
+    if (this.#running.size > 0) await Promise.race(this.#running);
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Waits for everything that is under way. Throws what went wrong. */
+  async settle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #run(batch: QueuedBatch): Promise<void> {
+    const { pool, results } = this.#options;
+    const result = pool.run(taskOf(batch), batch.bytes);
+    // Rejections are handled where the turn comes; this keeps them from counting as unhandled.
+    result.catch(() => {});
+    const turn = this.#logged.then(async () => results.add(batch, await result));
+    this.#logged = turn.catch(() => {});
+    await turn;
+    this.#report(batch, await result);
+  }
+
+  #report(batch: QueuedBatch, result: StoreFilesResult): void {
+    const { monitor } = this.#options;
+    this.counts.bytesRead += result.bytesRead;
+    this.counts.bytesNew += result.bytesNew;
+    monitor.count('filesDone', batch.files.length);
+    monitor.count('bytesDone', batch.bytes);
+    const first = batch.files[0];
+    if (first) monitor.at('uploading', displayPath(first.directory));
+    for (const problem of result.problems) {
+      const file = batch.files[problem.file];
+      const path = file === undefined ? '' : displayPath(`${file.directory}/${file.name}` as typeof file.name);
+      if (problem.code === 'SOURCE_VANISHED') {
+        monitor.note(`${path} vanished before it was read`);
+        continue;
+      }
+      this.counts.problems += 1;
+      const message = problem.message.includes(path) ? problem.message : `${path}: ${problem.message}`;
+      monitor.problem(new VersionsError('Source', problem.code, message, { context: { path } }));
+    }
+  }
+}
+
+function taskOf(batch: QueuedBatch): StoreFilesTask {
+  const directories: string[] = [];
+  const directoryOf = new Uint32Array(batch.files.length);
+  const states = new Float64Array(batch.files.length * stateNumbers);
+  const fileIds = new Map<number, Uint8Array>();
+  batch.files.forEach((file, at) => {
+    if (directories.at(-1) !== file.directory) directories.push(file.directory);
+    directoryOf[at] = directories.length - 1;
+    statesOfFingerprint(file.fingerprint, states, at * stateNumbers);
+    if (file.fileId.byteLength > 0) fileIds.set(at, file.fileId);
+  });
+  const names = batch.files.map(({ name }) => name);
+  return { type: 'store-files', directories, directoryOf, names, states, fileIds, xattrs: true };
+}

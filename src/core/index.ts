@@ -1,0 +1,50 @@
+/**
+ * The core: everything Versions does, for the command line and for programs. It never prints and
+ * reads neither arguments nor the environment; see docs/design.md.
+ */
+export * from './base/index.ts';
+export * from './config/index.ts';
+export {
+  decodeKeyFile,
+  encodeKeyFile,
+  parseKeyFile,
+  secretOfText,
+  type Secret,
+} from './crypto/index.ts';
+export * from './errors/index.ts';
+export * from './monitor/index.ts';
+export type { SnapshotRecord, SnapshotStats, TreeEntry } from './format/index.ts';
+export { parseExclude, readExcludeFile, resolvePath } from './files/index.ts';
+export {
+  addKeyFile,
+  connectRepository,
+  initRepository,
+  openRepository,
+  Repository,
+  type ConnectOptions,
+  type Connected,
+  type Context,
+  type InitOptions,
+  type OpenOptions,
+  type RepositoryPlaces,
+  type SecretSource,
+} from './repository/index.ts';
+export {
+  findSnapshot,
+  fitsFilter,
+  listEntries,
+  listSnapshots,
+  parseSnapshotPath,
+  readFile,
+  repositoryStats,
+  runVerify,
+  type FoundEntry,
+  type RepositoryStats,
+  type SnapshotFilter,
+  type SnapshotInfo,
+  type VerifyOptions,
+  type VerifySummary,
+} from './snapshot/index.ts';
+export { runBackup, type BackupOptions, type BackupSummary, type StreamInput } from './backup/index.ts';
+export { runRestore, type RestoreOptions, type RestoreSummary } from './restore/index.ts';
+export type { VerifyLevel } from './verify/index.ts';

@@ -1,0 +1,260 @@
+import { bytesEqual, type ChunkId, type RepositoryId } from '../base/index.ts';
+import { decompress } from '../compression/index.ts';
+import { open, type IdKind, type RepositoryKeys } from '../crypto/index.ts';
+import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
+import {
+  blockAad,
+  chunkKinds,
+  checkPieceTable,
+  decodeChunkTable,
+  decodeObjectHeader,
+  decodePackTrailer,
+  packEndBytes,
+  tablePosition,
+  trailerBytes,
+  type ChunkTable,
+  type ObjectHeader,
+} from '../format/index.ts';
+import type { MirrorSet } from '../mirror/index.ts';
+import type { ChunkLocation, SharedIndex } from '../workers/index.ts';
+import { packKey } from './object-keys.ts';
+import type { PackInfo, PackList } from './pack-list.ts';
+
+/** The end of a pack, opened: how to find and decrypt everything in it. */
+export interface PackDirectory {
+  readonly pack: PackInfo;
+  /** The pack's 64 header bytes. */
+  readonly header: Uint8Array;
+  readonly decodedHeader: ObjectHeader;
+  readonly table: ChunkTable;
+}
+
+export interface ChunkReaderOptions {
+  readonly mirrors: MirrorSet;
+  readonly keys: RepositoryKeys;
+  readonly repository: RepositoryId;
+  readonly index: SharedIndex;
+  readonly packs: PackList;
+}
+
+const directoriesCachedMax = 64;
+const blocksCachedBytesMax = 24 * 1024 * 1024;
+
+/**
+ * Reads single chunks: trees, lists, and the content of files for `cat`. Blocks read lately are
+ * kept, because neighbours are wanted next. A copy that is bad in one mirror is read from the next;
+ * every chunk is checked against its id before it is returned.
+ */
+export class ChunkReader {
+  readonly #options: ChunkReaderOptions;
+  readonly #directories: Map<number, Promise<PackDirectory>> = new Map();
+  readonly #blocks: Map<string, Promise<Uint8Array>> = new Map();
+  readonly #blockBytes: Map<string, number> = new Map();
+  #cachedBytes = 0;
+  /** Bytes that were fetched from mirrors. */
+  bytesFetched = 0;
+
+  constructor(options: ChunkReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Where a chunk is. Throws `Corrupt` (code CHUNK_MISSING) if no pack holds it. */
+  locate(id: ChunkId): ChunkLocation {
+    const location: ChunkLocation = { pack: 0, block: 0, offset: 0, length: 0 };
+    if (!this.#options.index.locate(id, location)) throw chunkMissing(id);
+    return location;
+  }
+
+  /** The plaintext of a chunk, which is a view: copy it to keep it. */
+  async read(kind: keyof typeof chunkKinds, id: ChunkId, signal?: AbortSignal): Promise<Uint8Array> {
+    const { pack, block, offset, length } = this.locate(id);
+    const plain = await this.#block(pack, block, signal);
+    const chunk = plain.subarray(offset, offset + length);
+    const expected = this.#options.keys.ids.idOf(chunkKinds[kind] satisfies IdKind, chunk);
+    if (!bytesEqual(expected, id)) {
+      throw new VersionsError('Corrupt', 'CHUNK_WRONG', 'A chunk does not match its id', {
+        hint: 'Run "versions verify --level data"',
+        context: { chunk: hexOf(id) },
+      });
+    }
+    return chunk;
+  }
+
+  /** The table of a pack; kept for a while. */
+  directory(packNumber: number, signal?: AbortSignal): Promise<PackDirectory> {
+    const known = this.#directories.get(packNumber);
+    if (known) return known;
+    const directory = this.#readDirectory(packNumber, signal);
+    this.#directories.set(packNumber, directory);
+    directory.catch(() => this.#directories.delete(packNumber));
+    dropOldest(this.#directories, directoriesCachedMax);
+    return directory;
+  }
+
+  async #readDirectory(packNumber: number, signal: AbortSignal | undefined): Promise<PackDirectory> {
+    const pack = this.#options.packs.at(packNumber);
+    if (pack === undefined) throw new VersionsError('Internal', 'PACK_UNKNOWN', `There is no pack number ${packNumber}`);
+    return readPackDirectory(pack, this.#options, signal);
+  }
+
+  #block(packNumber: number, block: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const name = `${packNumber}/${block}`;
+    const known = this.#blocks.get(name);
+    if (known) {
+      // Moved to the end: what was used last is dropped last.
+      this.#blocks.delete(name);
+      this.#blocks.set(name, known);
+      return known;
+    }
+    const plain = this.#readBlock(packNumber, block, signal);
+    this.#blocks.set(name, plain);
+    plain.then(
+      (bytes) => this.#cached(name, bytes.byteLength),
+      () => this.#blocks.delete(name),
+    );
+    return plain;
+  }
+
+  #cached(name: string, bytes: number): void {
+    this.#blockBytes.set(name, bytes);
+    this.#cachedBytes += bytes;
+    for (const oldest of this.#blocks.keys()) {
+      if (this.#cachedBytes <= blocksCachedBytesMax) break;
+      this.#blocks.delete(oldest);
+      this.#cachedBytes -= this.#blockBytes.get(oldest) ?? 0;
+      this.#blockBytes.delete(oldest);
+    }
+  }
+
+  async #readBlock(packNumber: number, block: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const directory = await this.directory(packNumber, signal);
+    const { table, pack } = directory;
+    const offset = table.blockOffsets[block];
+    const length = table.blockStoredBytes[block];
+    if (offset === undefined || length === undefined) {
+      throw new VersionsError('Corrupt', 'BLOCK_UNKNOWN', `Pack ${pack.name} has no block ${block}`);
+    }
+    let plain: Uint8Array | undefined;
+    await this.#options.mirrors.get(packKey(pack.name), {
+      range: { offset, length },
+      signal,
+      accept: (sealed) => {
+        plain = openBlock(sealed, block, directory, this.#options.keys);
+        return plain !== undefined;
+      },
+    });
+    this.bytesFetched += length;
+    if (plain === undefined) throw new VersionsError('Internal', 'BLOCK_UNREAD', 'A block was not read');
+    return plain;
+  }
+}
+
+/** Decrypts and decompresses a block; undefined if it is not what the table says. */
+export function openBlock(
+  sealed: Uint8Array,
+  block: number,
+  directory: PackDirectory,
+  keys: RepositoryKeys,
+): Uint8Array | undefined {
+  const { table, header, decodedHeader } = directory;
+  const purpose = decodedHeader.kind === 'data-pack' ? 'data' : 'trees';
+  try {
+    const key = keys.sealingKey(purpose, decodedHeader.epoch, decodedHeader.salt);
+    const encoded = open(key, block, blockAad(header, block), sealed);
+    const codec = table.blockCodecs[block] === 1 ? 1 : 0;
+    return decompress(codec, encoded, table.blockPlainBytes[block] ?? 0);
+  } catch (error) {
+    if (isVersionsError(error, 'Corrupt')) return undefined;
+    throw error;
+  }
+}
+
+/** Reads and opens the end of a pack from the first mirror that has it whole. */
+export async function readPackDirectory(
+  pack: PackInfo,
+  options: Pick<ChunkReaderOptions, 'mirrors' | 'keys' | 'repository'>,
+  signal?: AbortSignal,
+): Promise<PackDirectory> {
+  // The body is the pack less its end, so this is no less than the end, and a little more at most.
+  const length = Math.min(pack.bytes, packEndBytes(pack.bytes, pack.tableBytes));
+  let directory: PackDirectory | undefined;
+  let reason: unknown;
+  await options.mirrors.get(packKey(pack.name), {
+    range: { offset: pack.bytes - length, length },
+    signal,
+    accept: (end) => {
+      try {
+        directory = openPackEnd(end, pack, options.keys, options.repository);
+        return true;
+      } catch (error) {
+        if (!isVersionsError(error, 'Corrupt')) throw error;
+        reason = error;
+        return false;
+      }
+    },
+  });
+  if (directory === undefined) {
+    throw new VersionsError('Corrupt', 'PACK_TABLE_DAMAGED', `The table of pack ${pack.name} cannot be read: ${errorMessage(reason)}`);
+  }
+  return directory;
+}
+
+/** Opens the last bytes of a pack. Throws `Corrupt` or `Unsupported`. */
+export function openPackEnd(
+  end: Uint8Array,
+  pack: PackInfo,
+  keys: RepositoryKeys,
+  repository: RepositoryId,
+): PackDirectory {
+  const trailerBegin = end.byteLength - trailerBytes;
+  if (trailerBegin < 0) throw new VersionsError('Corrupt', 'PACK_TRAILER_DAMAGED', `Pack ${pack.name} is cut off`);
+  const trailer = end.subarray(trailerBegin);
+  const decoded = decodePackTrailer(trailer, pack.bytes);
+  const pieceTableBegin = end.byteLength - (pack.bytes - decoded.pieceTableOffset);
+  const tableBegin = pieceTableBegin - decoded.tableBytes;
+  const good = tableBegin >= 0 && checkPieceTable(end.subarray(pieceTableBegin, trailerBegin), trailer);
+  if (!good) throw new VersionsError('Corrupt', 'PIECE_TABLE_DAMAGED', `The piece table of pack ${pack.name} is damaged`);
+  const decodedHeader = decodeObjectHeader(decoded.header, {
+    kinds: [pack.kind === 'data' ? 'data-pack' : 'tree-pack'],
+    repository,
+  });
+  if (!bytesEqual(decodedHeader.salt, pack.salt)) {
+    throw new VersionsError('Corrupt', 'PACK_SPLICED', `What is stored as pack ${pack.name} ends like another pack`);
+  }
+  const key = keys.sealingKey('table', decodedHeader.epoch, decodedHeader.salt);
+  const aad = blockAad(decoded.header, tablePosition);
+  const plain = open(key, tablePosition, aad, end.subarray(tableBegin, pieceTableBegin));
+  const table = decodeChunkTable(plain, decoded.pieceTableOffset - decoded.tableBytes);
+  return { pack, header: decoded.header, decodedHeader, table };
+}
+
+/** Tells the index where the chunks of a pack are. */
+export function indexPack(index: SharedIndex, packNumber: number, table: ChunkTable): void {
+  for (let chunk = 0; chunk < table.chunkCount; chunk++) {
+    index.put(
+      table.ids.subarray(chunk * 32, chunk * 32 + 32),
+      packNumber,
+      table.chunkBlocks[chunk] ?? 0,
+      table.chunkOffsets[chunk] ?? 0,
+      table.chunkLengths[chunk] ?? 0,
+    );
+  }
+}
+
+function dropOldest<K, V>(map: Map<K, V>, most: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(key);
+  }
+}
+
+function hexOf(id: ChunkId): string {
+  return Buffer.from(id).toString('hex');
+}
+
+function chunkMissing(id: ChunkId): VersionsError {
+  return new VersionsError('Corrupt', 'CHUNK_MISSING', `No pack holds chunk ${hexOf(id).slice(0, 16)}`, {
+    hint: 'Run "versions verify" to see what is damaged',
+    context: { chunk: hexOf(id) },
+  });
+}

@@ -1,0 +1,154 @@
+import { toHex, type Clock, type LineageId, type ObjectHash, type Random, type RepositoryId, type WriterId } from '../base/index.ts';
+import type { Catalog, EntryRow, Tip } from '../catalog/index.ts';
+import type { RepositoryKeys } from '../crypto/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { decodeEntryObject, noHash, objectHashOf, type JournalRecord } from '../format/index.ts';
+import type { Mirror, MirrorSet } from '../mirror/index.ts';
+import { openEntry, sealEntry, type SealedEntry } from './entry-codec.ts';
+import { entryKey, payloadKey } from './object-keys.ts';
+import type { RepositoryState } from './repository-state.ts';
+
+export interface EntryLogOptions {
+  readonly catalog: Catalog;
+  readonly mirrors: MirrorSet;
+  readonly keys: RepositoryKeys;
+  readonly repository: RepositoryId;
+  readonly writer: WriterId;
+  readonly state: RepositoryState;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const conflictsMax = 64;
+
+/**
+ * The repository's journal: reads entries from the catalog into the state, and appends new ones.
+ *
+ * The order of an append is what makes it safe (docs/format.md section 11): the payload object at
+ * the quorum, then the row in the catalog, which is the commit, then the entry object at the quorum.
+ * Whoever opens the journal for writing finishes the last step for the last entry.
+ */
+export class EntryLog {
+  readonly #options: EntryLogOptions;
+
+  constructor(options: EntryLogOptions) {
+    this.#options = options;
+  }
+
+  get tip(): Tip | undefined {
+    return this.#options.state.tip;
+  }
+
+  /** Takes in what the catalog has beyond the state's tip; returns how many entries that were. */
+  async catchUp(): Promise<number> {
+    let count = 0;
+    for await (const row of this.#options.catalog.read(this.tip?.number ?? 0)) {
+      await this.takeIn(row);
+      count += 1;
+    }
+    return count;
+  }
+
+  /** Takes one entry into the state; it must follow the tip. Throws `Corrupt` if it does not. */
+  async takeIn(row: EntryRow): Promise<void> {
+    const { state, keys } = this.#options;
+    const hash = objectHashOf(row.bytes);
+    if (hash !== row.hash) throw brokenChain(row.number, 'its bytes do not match its hash');
+    const { envelope, records } = await openEntry(row.bytes, keys, (name) => this.#payload(name, row));
+    if (envelope.number !== (state.tip?.number ?? 0) + 1 || envelope.number !== row.number) {
+      throw brokenChain(row.number, 'its number does not follow the one before');
+    }
+    if (envelope.previous !== (state.tip?.hash ?? noHash)) {
+      throw brokenChain(row.number, 'it names another entry as the one before');
+    }
+    state.apply(envelope, hash, records);
+  }
+
+  /**
+   * Appends records as one entry. If another client was first, its entries are taken in and
+   * `decide` is asked again what to append: undefined gives up. Returns the entry's number.
+   */
+  async append(
+    decide: () => readonly JournalRecord[] | undefined,
+    options: { readonly lineage?: LineageId; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<number | undefined> {
+    for (let attempt = 1; attempt <= conflictsMax; attempt++) {
+      const records = decide();
+      if (records === undefined) return undefined;
+      const entry = this.#seal(records, options.lineage);
+      await this.#putPayload(entry, options.signal);
+      const row = this.#row(entry);
+      try {
+        await this.#options.catalog.append(row, this.tip);
+      } catch (error) {
+        if (!isVersionsError(error, 'Conflict')) throw error;
+        await this.catchUp();
+        continue;
+      }
+      const { bytes } = entry;
+      this.#options.state.apply(decodeEntryObject(bytes), entry.hash, records);
+      await this.#options.mirrors.put(entryKey(row.lineage, row.number, row.hash), [bytes], { signal: options.signal });
+      return row.number;
+    }
+    throw new VersionsError('Conflict', 'JOURNAL_CONTENDED', 'Other clients kept writing to the journal', {
+      hint: 'Try again in a minute',
+    });
+  }
+
+  /** Stores the last entry in a mirror that lacks it: its writer may have died before that. */
+  async finishTip(mirror: Mirror, signal?: AbortSignal): Promise<void> {
+    const { tip } = this;
+    if (tip === undefined) return;
+    for await (const row of this.#options.catalog.read(tip.number - 1)) {
+      const name = decodeEntryObject(row.bytes).payload;
+      if (row.payload && name) await mirror.store.put(payloadKey(name), [row.payload], { signal });
+      await mirror.store.put(entryKey(row.lineage, row.number, row.hash), [row.bytes], { signal });
+    }
+  }
+
+  /** Puts an entry that a mirror has and the catalog lacks into the catalog and the state. */
+  async bringIn(row: EntryRow): Promise<void> {
+    await this.#options.catalog.append(row, this.tip);
+    await this.takeIn(row);
+  }
+
+  #seal(records: readonly JournalRecord[], lineage: LineageId | undefined): SealedEntry {
+    const { keys, repository, random, clock, writer } = this.#options;
+    const { tip } = this;
+    const inLineage = lineage ?? tip?.lineage;
+    if (inLineage === undefined) throw new VersionsError('Internal', 'NO_LINEAGE', 'The journal has no lineage yet');
+    const place = {
+      number: (tip?.number ?? 0) + 1,
+      lineage: inLineage,
+      previous: tip?.hash ?? noHash,
+      writer,
+      entryId: toHex(random.bytes(16)),
+      time: clock.now(),
+    };
+    return sealEntry(records, place, { keys, repository, salt: () => random.bytes(32) });
+  }
+
+  #row(entry: SealedEntry): EntryRow {
+    const { number, lineage } = decodeEntryObject(entry.bytes);
+    return { number, lineage, hash: entry.hash, bytes: entry.bytes, payload: entry.payload?.bytes };
+  }
+
+  async #putPayload(entry: SealedEntry, signal: AbortSignal | undefined): Promise<void> {
+    if (entry.payload === undefined) return;
+    await this.#options.mirrors.put(payloadKey(entry.payload.name), [entry.payload.bytes], { signal });
+  }
+
+  async #payload(name: ObjectHash, row: EntryRow): Promise<Uint8Array> {
+    if (row.payload && objectHashOf(row.payload) === name) return row.payload;
+    return this.#options.mirrors.get(payloadKey(name), { accept: (bytes) => objectHashOf(bytes) === name });
+  }
+}
+
+function brokenChain(number: number, why: string): VersionsError {
+  return new VersionsError(
+    'Corrupt',
+    'JOURNAL_CHAIN_BROKEN',
+    `Entry ${number} of the journal is not valid: ${why}`,
+    { hint: 'Make the catalog anew from the mirrors with "versions connect"' },
+  );
+}

@@ -1,0 +1,28 @@
+/**
+ * One repository: opening, making and taking it up, its keys, its journal, its chunk index, and
+ * reading and writing chunks and packs.
+ *
+ * Invariants:
+ * - a pack is named in the journal only after the write quorum has it, and is logged on this
+ *   machine in between, so that it is never uploaded twice;
+ * - an entry's row in the catalog is the commit; nothing is reported before its object has reached
+ *   the quorum (see `entry-log.ts`);
+ * - whoever opens for writing first looks whether a mirror knows more of the journal than the
+ *   catalog, and refuses to go on beside another history;
+ * - a chunk is checked against its id before a byte of it is used; the table of a pack is believed
+ *   only if the pack's header carries the salt that the journal names;
+ * - everything in the cache directory can be deleted at any time.
+ */
+export { ChunkReader, openBlock, readPackDirectory, type PackDirectory } from './chunk-reader.ts';
+export { connectRepository, type ConnectOptions, type Connected } from './connect-repository.ts';
+export type { Context, RepositoryPlaces, SecretSource } from './context.ts';
+export { initRepository, type InitOptions } from './init-repository.ts';
+export { addKeyFile } from './add-key.ts';
+export { entryKey, keyObjectKey, packKey, payloadKey } from './object-keys.ts';
+export { openRepository, type OpenOptions } from './open-repository.ts';
+export type { PackInfo, PackLife } from './pack-list.ts';
+export { recoverPacks } from './recover-packs.ts';
+export type { CommittedSnapshot } from './repository-state.ts';
+export { Repository } from './repository.ts';
+export { TreeStore } from './tree-store.ts';
+export { WriteSession, type SessionOptions } from './write-session.ts';

@@ -1,0 +1,50 @@
+import type { LineageId, ObjectHash, PackName } from '../base/index.ts';
+
+/** Keys of the objects of a mirror (docs/format.md section 2). */
+export const configKey = 'config';
+export const markerKey = 'mirror';
+
+const numberDigits = 12;
+
+export function packKey(name: PackName): string {
+  return `packs/${name.slice(0, 2)}/${name}`;
+}
+
+export function keyObjectKey(name: ObjectHash): string {
+  return `keys/${name}`;
+}
+
+export function payloadKey(name: ObjectHash): string {
+  return `payloads/${name}`;
+}
+
+export function entryKey(lineage: LineageId, number: number, hash: ObjectHash): string {
+  return `journal/${lineage}/${paddedNumber(number)}-${hash}`;
+}
+
+/** Sorts before every entry with a higher number of the lineage, and after all others. */
+export function afterEntries(lineage: LineageId, number: number): string {
+  return `journal/${lineage}/${paddedNumber(number)}-~`;
+}
+
+/** Sorts after every entry of the lineage. */
+export function afterLineage(lineage: LineageId): string {
+  return `journal/${lineage}/~`;
+}
+
+const entryPattern = /^journal\/([0-9a-f]{32})\/(\d{12})-([0-9a-f]{64})$/;
+
+/** The parts of an entry's key; undefined if it is not one. */
+export function parseEntryKey(
+  key: string,
+): { readonly lineage: LineageId; readonly number: number; readonly hash: ObjectHash } | undefined {
+  const match = entryPattern.exec(key);
+  if (!match) return undefined;
+  const [, lineage, number, hash] = match;
+  // The pattern has checked all three.
+  return { lineage: lineage as LineageId, number: Number(number), hash: hash as ObjectHash };
+}
+
+function paddedNumber(number: number): string {
+  return String(number).padStart(numberDigits, '0');
+}

@@ -1,0 +1,217 @@
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { isHex16, toHex, type WriterId } from '../base/index.ts';
+import { MemoryCatalog, openCatalog, type Catalog } from '../catalog/index.ts';
+import type { MasterBundle } from '../crypto/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { decodeConfig, decodeMarker, type DecodedConfig } from '../format/index.ts';
+import { MirrorSet, type MirrorSetOptions, type Place } from '../mirror/index.ts';
+import { openPlaces, type Context, type RepositoryPlaces, type SecretSource } from './context.ts';
+import { Debts } from './debts.ts';
+import { EntryLog } from './entry-log.ts';
+import { statePathIn } from './index-cache.ts';
+import { unlock } from './key-access.ts';
+import { lineagesOf, reconcileHistory, takeInNewer } from './mirror-history.ts';
+import { configKey } from './object-keys.ts';
+import { readHistory } from './rebuild.ts';
+import { RepositoryState } from './repository-state.ts';
+import { Repository } from './repository.ts';
+import { loadState } from './state-file.ts';
+
+const threadsMax = 8;
+/** Names of values that the catalog keeps beside the journal. */
+export const metaKeys = { repository: 'repository', writer: 'writer', follower: 'follower' } as const;
+
+export interface OpenOptions {
+  readonly secret: SecretSource;
+  readonly readOnly: boolean;
+}
+
+/**
+ * Opens a repository. For writing, it first makes sure that no mirror knows more of the journal
+ * than the catalog does. Errors: `NotFound` (code REPOSITORY_NOT_FOUND, CATALOG_MISSING), `Denied`
+ * (WRONG_SECRET), `Conflict` (FOREIGN_LINEAGE, HISTORY_FORKED, TAKE_OVER_NEEDED), `Unsupported`,
+ * `Unavailable` (QUORUM_LOST), `Corrupt`.
+ */
+export async function openRepository(
+  places: RepositoryPlaces,
+  options: OpenOptions,
+  context: Context,
+): Promise<Repository> {
+  const { readOnly } = options;
+  const stores = await openPlaces(places.mirrors, { create: false, readOnly });
+  const debts = new Debts();
+  const mirrors = await openMirrorSet(stores, { readOnly, mirrorsMin: places.mirrorsMin, onDebt: debts.add }, context);
+  let catalog: Catalog | undefined;
+  try {
+    const unlocked = await readConfigAndKeys(mirrors, options.secret);
+    catalog =
+      places.catalog === undefined
+        ? new MemoryCatalog()
+        : await openCatalog(places.catalog, { readOnly });
+    const repository = await assembleRepository({ mirrors, catalog, debts, ...unlocked }, places.cacheDir, readOnly, context);
+    if (places.catalog === undefined) await fillCatalog(repository, context);
+    else await readJournal(repository, context);
+    if (!readOnly) await prepareForWriting(repository, context);
+    return repository;
+  } catch (error) {
+    await catalog?.[Symbol.asyncDispose]();
+    await mirrors[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Reads the markers; see `MirrorSet.open`. */
+export async function openMirrorSet(
+  places: readonly Place[],
+  options: Pick<MirrorSetOptions, 'readOnly' | 'mirrorsMin' | 'onDebt'>,
+  context: Context,
+): Promise<MirrorSet> {
+  return MirrorSet.open({
+    places,
+    ...options,
+    readMarker: decodeMarker,
+    monitor: context.monitor,
+    clock: context.clock,
+    signal: context.signal,
+  });
+}
+
+export interface Unlocked {
+  readonly config: DecodedConfig;
+  readonly bundle: MasterBundle;
+}
+
+/** `config` from the first mirror that has it whole, and the keys that the secret opens. */
+export async function readConfigAndKeys(mirrors: MirrorSet, secret: SecretSource): Promise<Unlocked> {
+  let decoded: DecodedConfig | undefined;
+  let newer: unknown;
+  await mirrors.get(configKey, {
+    accept: (bytes) => {
+      try {
+        decoded = decodeConfig(bytes);
+        return decoded.config.repository === mirrors.repositoryId;
+      } catch (error) {
+        if (isVersionsError(error, 'Unsupported')) newer = error;
+        return false;
+      }
+    },
+  }).catch((error: unknown) => {
+    throw newer ?? error;
+  });
+  if (decoded === undefined) throw new VersionsError('Internal', 'CONFIG_UNREAD', 'The config was not read');
+  const { repository, suite } = decoded.config;
+  const bundle = await unlock(mirrors, repository, suite, secret);
+  return { config: decoded, bundle };
+}
+
+/** Puts the parts together; the journal is not read yet. */
+export async function assembleRepository(
+  parts: Unlocked & { readonly mirrors: MirrorSet; readonly catalog: Catalog; readonly debts?: Debts },
+  cacheDir: string,
+  readOnly: boolean,
+  context: Context,
+): Promise<Repository> {
+  const { config, macInput, mac } = parts.config;
+  const keys = parts.bundle.repositoryKeys(config.suite);
+  keys.checkConfigMac(macInput, mac);
+  const { catalog, mirrors, bundle } = parts;
+  mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
+  const saved = loadState(statePathIn(cacheDir), config.repository);
+  const usable = saved && (await catalogHolds(catalog, saved.state)) ? saved : undefined;
+  const state = usable?.state ?? new RepositoryState();
+  const { clock, random, monitor } = context;
+  const writer = await writerIdOf(catalog, readOnly, context);
+  const log = new EntryLog({ catalog, mirrors, keys, repository: config.repository, writer, state, clock, random });
+  return new Repository({
+    config,
+    bundle,
+    keys,
+    mirrors,
+    catalog,
+    state,
+    log,
+    writer,
+    readOnly,
+    cacheDir,
+    debts: parts.debts ?? new Debts(),
+    generation: usable?.generation,
+    clock,
+    random,
+    monitor,
+    threads: context.threads ?? Math.min(threadsMax, availableParallelism()),
+  });
+}
+
+/** Reads the history of the mirrors into an empty catalog. Returns how many entries it has. */
+export async function fillCatalog(repository: Repository, context: Context): Promise<number> {
+  let count = 0;
+  for await (const row of readHistory({ mirrors: repository.mirrors, monitor: context.monitor, signal: context.signal })) {
+    if (row.number > (repository.state.tip?.number ?? 0)) await repository.log.bringIn(row);
+    count += 1;
+  }
+  return count;
+}
+
+async function readJournal(repository: Repository, context: Context): Promise<void> {
+  const { catalog } = repository;
+  const own = await catalog.getMeta(metaKeys.repository);
+  if (own !== undefined && own !== repository.id) {
+    throw new VersionsError('Conflict', 'CATALOG_FOREIGN', `The catalog ${catalog.location} belongs to another repository`, {
+      hint: 'Correct the catalog in the configuration, or make a new one with "versions connect"',
+      context: { repository: repository.id },
+    });
+  }
+  await repository.log.catchUp();
+  const follows = (await catalog.getMeta(metaKeys.follower)) !== undefined;
+  if (follows && !repository.readOnly) throw takeOverNeeded();
+  if (repository.readOnly && follows) await followMirrors(repository, context);
+}
+
+/** A machine that only reads takes in what the writing machine has added since. */
+async function followMirrors(repository: Repository, context: Context): Promise<void> {
+  const { log, mirrors, state } = repository;
+  for (const mirror of mirrors.mirrors) {
+    await takeInNewer(mirror, log, context.signal);
+    const known = new Set(state.lineages.map(({ lineage }) => lineage));
+    const lineages = await lineagesOf(mirror, context.signal);
+    if (lineages.every((lineage) => known.has(lineage))) continue;
+    context.monitor.note(
+      `Mirror ${mirror.name} has a newer history than this machine follows; "versions connect" reads it anew`,
+    );
+  }
+}
+
+async function prepareForWriting(repository: Repository, context: Context): Promise<void> {
+  const { state, mirrors, log } = repository;
+  for (const mirror of mirrors.mirrors) await reconcileHistory(mirror, log, state.lineages, context.signal);
+  const [unknown] = state.unknownRecords;
+  if (unknown !== undefined) {
+    throw new VersionsError('Unsupported', 'RECORD_UNKNOWN', `The journal has records of kind "${unknown}", which this version does not know`, {
+      hint: 'Install the newest version of Versions to write to this repository',
+    });
+  }
+}
+
+/** Does the catalog's journal contain the entry at which the state was saved? */
+async function catalogHolds(catalog: Catalog, state: RepositoryState): Promise<boolean> {
+  if (state.tip === undefined) return false;
+  for await (const row of catalog.read(state.tip.number - 1)) {
+    return row.hash === state.tip.hash && row.lineage === state.tip.lineage;
+  }
+  return false;
+}
+
+async function writerIdOf(catalog: Catalog, readOnly: boolean, context: Context): Promise<WriterId> {
+  const known = await catalog.getMeta(metaKeys.writer);
+  if (typeof known === 'string' && isHex16(known)) return known as WriterId;
+  const writer = toHex(context.random.bytes(16)) as WriterId;
+  if (!readOnly) await catalog.setMeta(metaKeys.writer, writer);
+  return writer;
+}
+
+function takeOverNeeded(): VersionsError {
+  return new VersionsError('Conflict', 'TAKE_OVER_NEEDED', 'This machine was connected for reading; another machine writes to the repository', {
+    hint: 'To write from here from now on: "versions connect --take-over" with the same mirrors',
+  });
+}

@@ -1,0 +1,117 @@
+import type { ChunkId, LineageId, MirrorId, ObjectHash, SessionId, SnapshotId, WriterId } from '../base/index.ts';
+import type { Tip } from '../catalog/index.ts';
+import type { EntryEnvelope, JournalRecord, MirrorRecord, SnapshotRecord } from '../format/index.ts';
+import { PackList } from './pack-list.ts';
+
+/** A snapshot that the journal committed. */
+export interface CommittedSnapshot {
+  readonly record: SnapshotRecord;
+  /** Id of its chunk in a tree pack. */
+  readonly chunk: ChunkId;
+  /** Number of the entry that committed it. */
+  readonly number: number;
+}
+
+/** A lineage and where it began. */
+export interface LineageStart {
+  readonly lineage: LineageId;
+  readonly number: number;
+}
+
+/**
+ * What the journal says, folded: the packs, the snapshots, the keys, the mirrors. The same entries
+ * in the same order always give the same state; nothing else goes into it.
+ */
+export class RepositoryState {
+  tip: Tip | undefined;
+  readonly packs: PackList = new PackList();
+  readonly snapshots: Map<SnapshotId, CommittedSnapshot> = new Map();
+  readonly keys: Set<ObjectHash> = new Set();
+  readonly mirrors: Map<MirrorId, MirrorRecord> = new Map();
+  readonly lineages: LineageStart[] = [];
+  readonly openSessions: Map<SessionId, number> = new Map();
+  readonly fenced: Set<SessionId | WriterId> = new Set();
+  /** Written at init and by `settings`; undefined: all mirrors but one. */
+  mirrorsMin: number | undefined;
+  /** Kinds of records of a newer version that must be understood before writing. */
+  readonly unknownRecords: Set<string> = new Set();
+
+  /** Takes one entry in. The caller has checked that it follows the tip. */
+  apply(envelope: EntryEnvelope, hash: ObjectHash, records: readonly JournalRecord[]): void {
+    if (this.lineages.at(-1)?.lineage !== envelope.lineage) {
+      this.lineages.push({ lineage: envelope.lineage, number: envelope.number });
+    }
+    this.tip = { lineage: envelope.lineage, number: envelope.number, hash };
+    if (this.fenced.has(envelope.writer)) return;
+    for (const record of records) this.#applyRecord(record, envelope.number);
+  }
+
+  #applyRecord(record: JournalRecord, number: number): void {
+    switch (record.type) {
+      case 'lineage':
+        // A new lineage fences every session of the machine before.
+        this.openSessions.clear();
+        return;
+      case 'session':
+        this.openSessions.set(record.session, number);
+        return;
+      case 'packs':
+        for (const pack of record.packs) {
+          if (this.packs.lifeOf(pack.name) !== 'swept') this.packs.add(pack);
+        }
+        return;
+      case 'snapshot':
+        if (!this.fenced.has(record.session)) this.#addSnapshot(record.snapshot, record.record, number);
+        this.openSessions.delete(record.session);
+        return;
+      case 'end':
+        this.openSessions.delete(record.session);
+        return;
+      case 'forget':
+        for (const id of record.snapshots) this.snapshots.delete(id);
+        return;
+      case 'mirrors':
+        for (const mirror of record.mirrors) this.mirrors.set(mirror.id, mirror);
+        return;
+      case 'settings':
+        this.mirrorsMin = record.mirrorsMin;
+        return;
+      case 'keys':
+        for (const name of record.add) this.keys.add(name);
+        for (const name of record.remove) this.keys.delete(name);
+        return;
+      case 'condemn':
+      case 'rescue':
+      case 'swept':
+        this.#setLives(record);
+        return;
+      case 'fence':
+        if (record.session) this.fenced.add(record.session);
+        if (record.writer) this.fenced.add(record.writer);
+        return;
+      case 'unknown':
+        if (!record.optional) this.unknownRecords.add(record.name);
+    }
+  }
+
+  /** A complete snapshot takes the place of the partial ones of its source before it. */
+  #addSnapshot(record: SnapshotRecord, chunk: ChunkId, number: number): void {
+    if (!record.partial) {
+      for (const [id, other] of this.snapshots) {
+        if (other.record.partial && other.record.source === record.source) this.snapshots.delete(id);
+      }
+    }
+    this.snapshots.set(record.id, { record, chunk, number });
+  }
+
+  #setLives(record: Extract<JournalRecord, { type: 'condemn' | 'rescue' | 'swept' }>): void {
+    for (const name of record.packs) {
+      // Swept is for ever.
+      if (this.packs.lifeOf(name) === 'swept') continue;
+      this.packs.setLife(
+        name,
+        record.type === 'condemn' ? 'condemned' : record.type === 'swept' ? 'swept' : 'live',
+      );
+    }
+  }
+}

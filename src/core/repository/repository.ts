@@ -1,0 +1,204 @@
+import { join } from 'node:path';
+import type { Clock, Random, RepositoryId, WriterId } from '../base/index.ts';
+import type { Catalog } from '../catalog/index.ts';
+import type { MasterBundle, RepositoryKeys } from '../crypto/index.ts';
+import { VersionsError } from '../errors/index.ts';
+import type { RepositoryConfig } from '../format/index.ts';
+import type { MirrorSet } from '../mirror/index.ts';
+import type { Monitor } from '../monitor/index.ts';
+import type { SharedIndex, WorkerPoolOptions } from '../workers/index.ts';
+import { WorkerPool } from '../workers/index.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import type { Debts } from './debts.ts';
+import type { EntryLog } from './entry-log.ts';
+import { loadIndex, saveIndex } from './index-cache.ts';
+import { RecentPacks } from './pack-log.ts';
+import type { RepositoryState } from './repository-state.ts';
+
+export interface RepositoryParts {
+  readonly config: RepositoryConfig;
+  readonly bundle: MasterBundle;
+  readonly keys: RepositoryKeys;
+  readonly mirrors: MirrorSet;
+  readonly catalog: Catalog;
+  readonly state: RepositoryState;
+  readonly log: EntryLog;
+  readonly writer: WriterId;
+  readonly readOnly: boolean;
+  readonly debts: Debts;
+  /** Private directory of this repository on this machine. */
+  readonly cacheDir: string;
+  /** The generation of the saved state; undefined if nothing usable was saved. */
+  readonly generation: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly monitor: Monitor;
+  /** Worker threads to use; as many as processors is right. */
+  readonly threads: number;
+}
+
+/** An open repository: keys, mirrors, catalog, and what the journal says. */
+export class Repository implements AsyncDisposable {
+  readonly #parts: RepositoryParts;
+  /** Packs that were stored since the repository was opened. */
+  readonly recentPacks: RecentPacks = new RecentPacks();
+  #index: SharedIndex | undefined;
+  #reader: ChunkReader | undefined;
+
+  constructor(parts: RepositoryParts) {
+    this.#parts = parts;
+  }
+
+  get id(): RepositoryId {
+    return this.#parts.config.repository;
+  }
+
+  get encrypted(): boolean {
+    return this.#parts.config.suite !== 0;
+  }
+
+  get config(): RepositoryConfig {
+    return this.#parts.config;
+  }
+
+  get bundle(): MasterBundle {
+    return this.#parts.bundle;
+  }
+
+  get keys(): RepositoryKeys {
+    return this.#parts.keys;
+  }
+
+  get mirrors(): MirrorSet {
+    return this.#parts.mirrors;
+  }
+
+  get catalog(): Catalog {
+    return this.#parts.catalog;
+  }
+
+  get state(): RepositoryState {
+    return this.#parts.state;
+  }
+
+  get log(): EntryLog {
+    return this.#parts.log;
+  }
+
+  get readOnly(): boolean {
+    return this.#parts.readOnly;
+  }
+
+  /** Objects that this run could not store in every mirror. */
+  get debts(): Debts {
+    return this.#parts.debts;
+  }
+
+  get clock(): Clock {
+    return this.#parts.clock;
+  }
+
+  get random(): Random {
+    return this.#parts.random;
+  }
+
+  get monitor(): Monitor {
+    return this.#parts.monitor;
+  }
+
+  get threads(): number {
+    return this.#parts.threads;
+  }
+
+  /** What change detection remembers (private to this machine, disposable). */
+  get localStatePath(): string {
+    return join(this.#parts.cacheDir, 'local-state.db');
+  }
+
+  /** Sessions under way or cut short have a directory each below it. */
+  get sessionsDirectory(): string {
+    return join(this.#parts.cacheDir, 'sessions');
+  }
+
+  get cacheDir(): string {
+    return this.#parts.cacheDir;
+  }
+
+  get generation(): string | undefined {
+    return this.#parts.generation;
+  }
+
+  /** Does the journal hold the entry with this place, as `tipText` gives it? */
+  async holdsEntry(text: string): Promise<boolean> {
+    const [lineage, number, hash] = text.split('/');
+    for await (const row of this.catalog.read(Number(number) - 1)) {
+      return row.lineage === lineage && row.hash === hash;
+    }
+    return false;
+  }
+
+  /** The chunk index. `loadIndex` must have been awaited. */
+  get index(): SharedIndex {
+    if (this.#index === undefined) {
+      throw new VersionsError('Internal', 'INDEX_NOT_LOADED', 'The chunk index is used before it was loaded');
+    }
+    return this.#index;
+  }
+
+  /** Loads the chunk index from the local cache and what is newer from the packs' tables. */
+  async loadIndex(signal?: AbortSignal): Promise<SharedIndex> {
+    this.#index ??= await loadIndex(this, this.#parts.generation, signal);
+    return this.#index;
+  }
+
+  /** Reads chunks. Loads the index first. */
+  async chunks(signal?: AbortSignal): Promise<ChunkReader> {
+    if (this.#reader) return this.#reader;
+    const index = await this.loadIndex(signal);
+    const { mirrors, keys, state } = this.#parts;
+    this.#reader = new ChunkReader({ mirrors, keys, repository: this.id, index, packs: state.packs });
+    return this.#reader;
+  }
+
+  /** A pool of workers that know this repository's keys and index. The index must be loaded. */
+  startWorkers(onPack?: WorkerPoolOptions['onPack'], threads: number = this.threads): WorkerPool {
+    const { config, bundle } = this.#parts;
+    return new WorkerPool({
+      threads,
+      onPack,
+      setup: {
+        keys: bundle.workerKeys(config.suite),
+        repository: this.id,
+        chunkAvgBytes: config.chunkBytesAvg,
+        blockBytes: config.blockBytes,
+        packBytes: this.packBytes,
+        index: this.index.handle,
+      },
+    });
+  }
+
+  /** Packs grow with the repository, so that their number stays handy: 16, 32, then 64 MiB. */
+  get packBytes(): number {
+    const mebibyte = 1024 * 1024;
+    const stored = this.state.packs.bytes;
+    if (stored < 64 * 1024 * mebibyte) return 16 * mebibyte;
+    return stored < 512 * 1024 * mebibyte ? 32 * mebibyte : 64 * mebibyte;
+  }
+
+  /** Keeps what is new of journal and index for the next start. */
+  async saveCaches(): Promise<void> {
+    if (this.#index) await saveIndex(this, this.#index);
+  }
+
+  /** Throws if this client must not write. */
+  assertWritable(): void {
+    if (this.readOnly) {
+      throw new VersionsError('Usage', 'REPOSITORY_READ_ONLY', 'The repository was opened for reading only');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.mirrors[Symbol.asyncDispose]();
+    await this.#parts.catalog[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,284 @@
+import { displayPath, type ByteString } from '../base/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { openBlock, packKey, type PackDirectory } from '../repository/index.ts';
+import { writeNumbers, type BlockPlace, type RestoreFile, type RestoreResult, type RestoreTask } from '../workers/index.ts';
+import type { ChunkUse } from './chunk-uses.ts';
+import type { RestorePlan } from './plan.ts';
+import { reportProblem, type RestoreWork } from './restore-work.ts';
+
+/** Neighbouring blocks are fetched in one request of up to so many bytes. */
+const rangeBytesMax = 4 * 1024 * 1024;
+/** Blocks that are not wanted are fetched along if the gap is no larger. */
+const gapBytesMax = 128 * 1024;
+const writesMax = 4096;
+const metadataFilesMax = 256;
+
+/** A request to one pack and what is done with its bytes. */
+interface Range {
+  readonly directory: PackDirectory;
+  readonly offset: number;
+  end: number;
+  readonly blocks: BlockPlace[];
+  readonly uses: ChunkUse[];
+  /** Position in `blocks` of each use. */
+  readonly blockOfUse: number[];
+}
+
+/** Fetches, decodes and writes everything that the plan lists. */
+export async function executePlan(work: RestoreWork, plan: RestorePlan): Promise<void> {
+  const execution = new Execution(work, plan);
+  await execution.writeChunkless();
+  await execution.writeBlocks();
+  await execution.completeFiles();
+  for (const problem of plan.misses.problems()) reportProblem(work, problem);
+}
+
+class Execution {
+  readonly #work: RestoreWork;
+  readonly #plan: RestorePlan;
+  readonly #running: Set<Promise<void>> = new Set();
+  readonly #runningMax: number;
+  /** Files that several tasks wrote to: they are completed in the end. */
+  readonly #spread: Set<number> = new Set();
+  readonly #failed: Set<number> = new Set();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(work: RestoreWork, plan: RestorePlan) {
+    this.#work = work;
+    this.#plan = plan;
+    this.#runningMax = work.pool.threads * 2 + 1;
+  }
+
+  /** Files without chunks, and those of which only the metadata are set. */
+  async writeChunkless(): Promise<void> {
+    let batch: number[] = [];
+    for (let file = 0; file < this.#plan.files.count; file++) {
+      if (this.#plan.writesLeft(file) > 0) continue;
+      batch.push(file);
+      if (batch.length < metadataFilesMax) continue;
+      await this.#complete(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await this.#complete(batch);
+  }
+
+  async writeBlocks(): Promise<void> {
+    let range: Range | undefined;
+    for (const use of this.#plan.uses.sorted()) {
+      const { pack, block } = use.location;
+      if (range === undefined || !fits(range, pack, block, this.#work)) {
+        if (range) await this.#start(() => this.#fetch(range as Range));
+        range = await this.#begin(use);
+        if (range === undefined) continue;
+      }
+      addUse(range, use);
+    }
+    const last = range;
+    if (last) await this.#start(() => this.#fetch(last));
+    await this.#settle();
+  }
+
+  /** Files whose parts came in several tasks get their length and metadata. */
+  async completeFiles(): Promise<void> {
+    let batch: number[] = [];
+    for (const file of this.#spread) {
+      if (this.#failed.has(file)) continue;
+      batch.push(file);
+      if (batch.length < metadataFilesMax) continue;
+      await this.#complete(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await this.#complete(batch);
+    await this.#settle();
+  }
+
+  /** Starts a range at a block; undefined if the pack's table cannot be read from any mirror. */
+  async #begin(use: ChunkUse): Promise<Range | undefined> {
+    const { chunks, context } = this.#work;
+    try {
+      const directory = await chunks.directory(use.location.pack, context.signal);
+      const offset = directory.table.blockOffsets[use.location.block] ?? 0;
+      return { directory, offset, end: offset, blocks: [], uses: [], blockOfUse: [] };
+    } catch (error) {
+      if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unavailable')) throw error;
+      this.#lose([use], error);
+      return undefined;
+    }
+  }
+
+  async #fetch(range: Range): Promise<void> {
+    const { repository, context, counts } = this.#work;
+    const key = packKey(range.directory.pack.name);
+    const place = { offset: range.offset, length: range.end - range.offset };
+    let bytes: Uint8Array;
+    try {
+      bytes = await repository.mirrors.get(key, { range: place, signal: context.signal });
+    } catch (error) {
+      if (!isVersionsError(error, 'NotFound', 'Corrupt', 'Unavailable', 'Denied')) throw error;
+      bytes = new Uint8Array(place.length);
+    }
+    counts.bytesFetched += bytes.byteLength;
+    // A copy that was cut off shows as blocks that do not open.
+    if (bytes.byteLength < place.length) bytes = Buffer.concat([bytes, Buffer.alloc(place.length - bytes.byteLength)]);
+    const badBlocks = await this.#write(range, bytes);
+    if (badBlocks.length > 0) await this.#retry(range, badBlocks);
+  }
+
+  /** Blocks that did not open are fetched one by one from whichever mirror has them whole. */
+  async #retry(range: Range, badBlocks: readonly number[]): Promise<void> {
+    const { repository, context } = this.#work;
+    const key = packKey(range.directory.pack.name);
+    for (const bad of badBlocks) {
+      const block = range.blocks[bad];
+      const uses = range.uses.filter((_, at) => range.blockOfUse[at] === bad);
+      if (block === undefined) continue;
+      const place = { offset: range.offset + block.at, length: block.storedBytes };
+      try {
+        const sealed = await repository.mirrors.get(key, {
+          range: place,
+          signal: context.signal,
+          accept: (bytes) => openBlock(bytes, block.position, range.directory, repository.keys) !== undefined,
+        });
+        const again: Range = { directory: range.directory, offset: place.offset, end: place.offset + place.length, blocks: [{ ...block, at: 0 }], uses, blockOfUse: uses.map(() => 0) };
+        for (const { file } of uses) this.#spread.add(file);
+        const stillBad = await this.#write(again, sealed);
+        if (stillBad.length > 0) this.#lose(uses, undefined);
+      } catch (error) {
+        if (!isVersionsError(error, 'NotFound', 'Corrupt', 'Unavailable', 'Denied')) throw error;
+        this.#lose(uses, error);
+      }
+    }
+  }
+
+  /** Has a worker decode and write a range; returns the blocks that are damaged. */
+  async #write(range: Range, bytes: Uint8Array): Promise<readonly number[]> {
+    const { pool, settings } = this.#work;
+    const { files, numbers } = this.#filesOf(range.uses);
+    const writes = new Float64Array(range.uses.length * writeNumbers);
+    const ids = new Uint8Array(range.uses.length * 32);
+    range.uses.forEach(({ location, file, fileOffset, id }, at) => {
+      writes.set([range.blockOfUse[at] ?? 0, location.offset, location.length, numbers.get(file) ?? 0, fileOffset], at * writeNumbers);
+      ids.set(id, at * 32);
+    });
+    const own = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
+    const task: RestoreTask = { type: 'restore', settings, packHeader: range.directory.header, bytes, blocks: range.blocks, files, writes, ids };
+    const transfer = own && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
+    const result = await pool.run(task, bytes.byteLength, transfer);
+    this.#take(result, [...numbers.keys()]);
+    return result.badBlocks;
+  }
+
+  /** The files of a task in its order, and the position of each. */
+  #filesOf(uses: readonly ChunkUse[]): { readonly files: RestoreFile[]; readonly numbers: ReadonlyMap<number, number> } {
+    const here = new Map<number, number>();
+    for (const { file } of uses) here.set(file, (here.get(file) ?? 0) + 1);
+    const files: RestoreFile[] = [];
+    const numbers = new Map<number, number>();
+    for (const [file, count] of here) {
+      const whole = !this.#spread.has(file) && this.#plan.writesLeft(file) === count;
+      if (!whole) this.#spread.add(file);
+      numbers.set(file, files.length);
+      files.push(this.#fileOf(file, whole));
+    }
+    return { files, numbers };
+  }
+
+  #fileOf(file: number, complete: boolean): RestoreFile {
+    const { path, entry } = this.#plan.files.at(file);
+    return { path, entry, complete, state: this.#plan.stateOf(file), xattrs: this.#plan.xattrs.get(file) };
+  }
+
+  async #complete(numbers: readonly number[]): Promise<void> {
+    const { pool, settings } = this.#work;
+    const files = numbers.map((file) => {
+      const { state, ...rest } = this.#fileOf(file, true);
+      // Its content is in place by now; an absent one with several parts was made by a task.
+      return { ...rest, state: state === 'absent' && this.#spread.has(file) ? 'created' : state } as const;
+    });
+    const empty = new Uint8Array(0);
+    const task: RestoreTask = { type: 'restore', settings, packHeader: empty, bytes: empty, blocks: [], files, writes: new Float64Array(0), ids: empty };
+    await this.#start(async () => this.#take(await pool.run(task, 1), numbers));
+  }
+
+  /** Counts and reports what a task did; `numbers`: its files. */
+  #take(result: RestoreResult, numbers: readonly number[]): void {
+    const { counts, context } = this.#work;
+    counts.bytesWritten += result.bytesWritten;
+    context.monitor.count('bytesDone', result.bytesWritten);
+    context.monitor.count('filesDone', numbers.length);
+    for (const { file, code, message } of result.failures) {
+      const number = numbers[file] ?? -1;
+      if (this.#failed.has(number)) continue;
+      this.#failed.add(number);
+      counts.filesRestored -= 1;
+      reportProblem(this.#work, new VersionsError('Source', code, message));
+    }
+    for (const miss of result.misses) this.#plan.misses.add(this.#pathOf(numbers[miss.file] ?? -1), miss);
+  }
+
+  /** Chunks that no mirror has whole: the files that needed them are told, once each. */
+  #lose(uses: readonly ChunkUse[], error: unknown): void {
+    for (const { file } of uses) {
+      if (this.#failed.has(file)) continue;
+      this.#failed.add(file);
+      this.#work.counts.filesRestored -= 1;
+      const shown = displayPath(this.#pathOf(file));
+      reportProblem(
+        this.#work,
+        new VersionsError('Corrupt', 'CONTENT_LOST', `${shown} is incomplete: no mirror has a good copy of a part of it`, {
+          hint: 'Run "versions verify --level data" to see what is damaged where',
+          cause: error,
+        }),
+      );
+    }
+  }
+
+  #pathOf(file: number): ByteString {
+    return this.#plan.files.at(file).path;
+  }
+
+  /** Runs an action beside others, once there is room. */
+  async #start(action: () => Promise<void>): Promise<void> {
+    while (this.#running.size >= this.#runningMax) await Promise.race(this.#running);
+    if (this.#failure) throw this.#failure.error;
+    this.#work.context.signal?.throwIfAborted();
+    const running = action()
+      .catch((error: unknown) => void (this.#failure ??= { error }))
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  async #settle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    if (this.#failure) throw this.#failure.error;
+  }
+}
+
+/** May the block go into the range? */
+function fits(range: Range, pack: number, block: number, work: RestoreWork): boolean {
+  const { directory } = range;
+  if (work.repository.state.packs.at(pack) !== directory.pack || range.uses.length >= writesMax) return false;
+  const offset = directory.table.blockOffsets[block] ?? 0;
+  const stored = directory.table.blockStoredBytes[block] ?? 0;
+  if (offset < range.end) return true;
+  return offset - range.end <= gapBytesMax && offset + stored - range.offset <= rangeBytesMax;
+}
+
+function addUse(range: Range, use: ChunkUse): void {
+  const { table } = range.directory;
+  const { block } = use.location;
+  if (range.blocks.at(-1)?.position !== block) {
+    const offset = table.blockOffsets[block] ?? 0;
+    const storedBytes = table.blockStoredBytes[block] ?? 0;
+    range.blocks.push({
+      at: offset - range.offset,
+      position: block,
+      codec: table.blockCodecs[block] === 1 ? 1 : 0,
+      storedBytes,
+      plainBytes: table.blockPlainBytes[block] ?? 0,
+    });
+    range.end = offset + storedBytes;
+  }
+  range.uses.push(use);
+  range.blockOfUse.push(range.blocks.length - 1);
+}

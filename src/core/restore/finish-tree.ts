@@ -1,0 +1,73 @@
+import { displayPath, byteStringOf, type ByteString } from '../base/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
+import type { RestoreTarget } from '../files/index.ts';
+import { decodeEntry, type TreeEntry } from '../format/index.ts';
+import { metadataOf } from '../workers/index.ts';
+import { MetadataMisses } from './metadata-misses.ts';
+import type { RestorePlan } from './plan.ts';
+import { reportProblem, type RestoreWork } from './restore-work.ts';
+
+/**
+ * What comes after the content: hard links, then symlinks and special files, then the metadata of
+ * directories from the deepest up, so that nothing changes their times any more.
+ */
+export function finishTree(work: RestoreWork, target: RestoreTarget, plan: RestorePlan): void {
+  const misses = new MetadataMisses();
+  for (const { path, first } of plan.links) {
+    attempt(work, () => target.makeHardLink(path, first));
+  }
+  for (let number = 0; number < plan.others.count; number++) {
+    const { path, entry } = plan.others.at(number);
+    attempt(work, () => {
+      const decoded = decodeEntry(entry);
+      makeOther(target, path, decoded);
+      applyMetadata(work, target, path, decoded, misses);
+    });
+  }
+  for (let number = plan.directories.count - 1; number >= 0; number--) {
+    const { path, entry } = plan.directories.at(number);
+    attempt(work, () => applyMetadata(work, target, path, decodeEntry(entry), misses));
+  }
+  for (const problem of misses.problems()) reportProblem(work, problem);
+}
+
+function makeOther(target: RestoreTarget, path: ByteString, entry: TreeEntry): void {
+  switch (entry.kind) {
+    case 'symlink':
+      target.makeSymlink(path, byteStringOf(entry.target ?? new Uint8Array(0)));
+      return;
+    case 'fifo':
+    case 'character-device':
+    case 'block-device':
+    case 'socket': {
+      const [major, minor] = entry.device ?? [0, 0];
+      target.makeSpecial(path, entry.kind, { major, minor });
+      return;
+    }
+    default:
+      throw new VersionsError('Internal', 'KIND_UNEXPECTED', `${displayPath(path)} is a ${entry.kind}`);
+  }
+}
+
+// oxlint-disable-next-line max-params -- private
+function applyMetadata(
+  work: RestoreWork,
+  target: RestoreTarget,
+  path: ByteString,
+  entry: TreeEntry,
+  misses: MetadataMisses,
+): void {
+  const { settings, options } = work;
+  const metadata = metadataOf(entry, undefined, settings);
+  const missed = target.applyMetadata(path, metadata, { owner: options.owner, xattrs: true });
+  for (const { part, detail } of missed) misses.add(path, { part, detail });
+}
+
+function attempt(work: RestoreWork, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (!isVersionsError(error, 'Source', 'Corrupt')) throw error;
+    reportProblem(work, error);
+  }
+}

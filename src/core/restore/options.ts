@@ -1,0 +1,35 @@
+import type { ByteString } from '../base/index.ts';
+import type { SnapshotInfo } from '../snapshot/index.ts';
+
+export type Overwrite = 'always' | 'if-changed' | 'if-newer' | 'never';
+
+export interface RestoreOptions {
+  readonly snapshot: SnapshotInfo;
+  /** A directory: what is in it goes straight into the target. A file: it goes there by its name. */
+  readonly path?: ByteString | undefined;
+  /** Absolute. */
+  readonly target: ByteString;
+  /** Patterns as in .gitignore, relative to the snapshot's `/`; none: everything. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly overwrite: Overwrite;
+  /** Remove what the snapshot does not have from the directories that are restored. */
+  readonly delete: boolean;
+  /** Read everything back afterwards and compare. */
+  readonly verify: boolean;
+  readonly owner: boolean;
+  readonly dryRun: boolean;
+}
+
+export interface RestoreSummary {
+  readonly filesRestored: number;
+  /** Files that were already as they should be, or that `overwrite` kept. */
+  readonly filesUnchanged: number;
+  readonly filesDeleted: number;
+  readonly dirs: number;
+  readonly others: number;
+  readonly problems: number;
+  readonly bytesWritten: number;
+  readonly bytesFetched: number;
+  readonly durationMs: number;
+}

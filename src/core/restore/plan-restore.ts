@@ -1,0 +1,351 @@
+import { closeSync } from 'node:fs';
+import { displayPath, toHex, type ByteString, type ChunkId } from '../base/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { joinPath, lstatIfExists, type FileStat } from '../files/index.ts';
+import { decodeXattrs, encodeEntry, entryRemarks, type TreeEntry } from '../format/index.ts';
+import { childPath, type FoundEntry } from '../snapshot/index.ts';
+import type { ChunkLocation } from '../workers/index.ts';
+import { ContentComparer } from './content-comparer.ts';
+import { isChunkless, RestorePlan } from './plan.ts';
+import { reportProblem, type RestoreWork } from './restore-work.ts';
+import { Selection } from './selection.ts';
+
+/** A directory of the snapshot that is being walked. */
+interface Frame {
+  /** In the snapshot. */
+  readonly path: ByteString;
+  /** In the target. */
+  readonly relative: ByteString;
+  readonly entry: TreeEntry;
+  readonly parent: Frame | undefined;
+  readonly entries: AsyncIterator<TreeEntry>;
+  /** Everything below is restored. */
+  readonly included: boolean;
+  /** Made by this restore, there before, or not needed so far. */
+  state: 'made' | 'existed' | 'pending';
+  /** Names in the snapshot, if others are to be deleted. */
+  readonly names: Set<string> | undefined;
+}
+
+/** Walks the tree and decides for every entry; makes directories on the way. */
+export async function planRestore(work: RestoreWork, found: FoundEntry): Promise<RestorePlan> {
+  const plan = new RestorePlan(work.directory);
+  try {
+    await new Planner(work, plan).run(found);
+    return plan;
+  } catch (error) {
+    plan.remove();
+    throw error;
+  }
+}
+
+class Planner {
+  readonly #work: RestoreWork;
+  readonly #plan: RestorePlan;
+  readonly #selection: Selection;
+  readonly #comparer: ContentComparer;
+  readonly #location: ChunkLocation = { pack: 0, block: 0, offset: 0, length: 0 };
+  /** First restored name of each file with hard links, by file id. */
+  readonly #links: Map<string, ByteString> = new Map();
+  readonly #source: Uint8Array;
+
+  constructor(work: RestoreWork, plan: RestorePlan) {
+    const { include, exclude, snapshot } = work.options;
+    this.#work = work;
+    this.#plan = plan;
+    this.#selection = new Selection(include, exclude);
+    this.#comparer = new ContentComparer(work, (path, entry, mismatched) => this.#afterCompare(path, entry, mismatched));
+    this.#source = Buffer.from(snapshot.source, 'hex');
+  }
+
+  async run({ path, entry }: FoundEntry): Promise<void> {
+    const { context, options } = this.#work;
+    context.monitor.at('planning');
+    if (entry.kind !== 'directory') {
+      await this.#decide(path, entry.name, entry, undefined);
+    } else if (entry.tree !== undefined) {
+      const included = options.include.length === 0;
+      await this.#walk(this.#frame(path, rootRelative, entry, entry.tree, undefined, included));
+    }
+    await this.#comparer.finish();
+  }
+
+  async #walk(root: Frame): Promise<void> {
+    root.state = 'existed';
+    const frames = [root];
+    for (let frame = frames.at(-1); frame; frame = frames.at(-1)) {
+      this.#work.context.signal?.throwIfAborted();
+      const next = await this.#next(frame);
+      if (next === undefined) {
+        frames.pop();
+        this.#deleteOthers(frame);
+        continue;
+      }
+      const path = childPath(frame.path, next.name);
+      const below = await this.#visit(frame, path, next);
+      if (below) frames.push(below);
+    }
+  }
+
+  /** The next entry; a page that cannot be read ends its directory, and is told. */
+  async #next(frame: Frame): Promise<TreeEntry | undefined> {
+    try {
+      const next = await frame.entries.next();
+      return next.done === true ? undefined : next.value;
+    } catch (error) {
+      if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
+      const shown = displayPath(frame.path);
+      reportProblem(this.#work, new VersionsError(error.kind, error.code, `${shown} cannot be restored in full: ${error.message}`, { cause: error }));
+      // What is not known must not be deleted.
+      frame.names?.add(unknownNames);
+      return undefined;
+    }
+  }
+
+  async #visit(frame: Frame, path: ByteString, entry: TreeEntry): Promise<Frame | undefined> {
+    const isDirectory = entry.kind === 'directory';
+    frame.names?.add(entry.name);
+    if (this.#selection.isExcluded(path, entry.name, isDirectory)) return undefined;
+    const included = this.#selection.isIncluded(path, entry.name, isDirectory, frame.included);
+    const relative = relativePath(frame.relative, entry.name);
+    if (!isDirectory) {
+      if (!included) return undefined;
+      if (!this.#make(frame)) return undefined;
+      await this.#decide(path, relative, entry, frame);
+      return undefined;
+    }
+    const below = this.#frame(path, relative, entry, entry.tree, frame, included);
+    if (included && !this.#make(below)) return undefined;
+    if (entry.tree !== undefined) return below;
+    const message = `The content of ${displayPath(path)} could not be read when the snapshot was made`;
+    if (included) reportProblem(this.#work, new VersionsError('Source', 'CONTENT_NOT_SAVED', message));
+    return undefined;
+  }
+
+  // oxlint-disable-next-line max-params -- private
+  #frame(
+    path: ByteString,
+    relative: ByteString,
+    entry: TreeEntry,
+    tree: ChunkId | undefined,
+    parent: Frame | undefined,
+    included: boolean,
+  ): Frame {
+    const { trees, options } = this.#work;
+    return {
+      path,
+      relative,
+      entry,
+      parent,
+      entries: tree === undefined ? noEntries() : trees.entries(Uint8Array.from(tree)),
+      included,
+      state: 'pending',
+      names: options.delete && included ? new Set() : undefined,
+    };
+  }
+
+  /** Makes a directory and those above it; false if it cannot be made. */
+  #make(frame: Frame): boolean {
+    if (frame.state !== 'pending') return true;
+    if (frame.parent && !this.#make(frame.parent)) return false;
+    const { target, counts } = this.#work;
+    try {
+      frame.state = target?.makeDirectory(frame.relative) ?? (this.#existing(frame.relative) ? 'existed' : 'made');
+    } catch (error) {
+      if (!isVersionsError(error, 'Source', 'Corrupt')) throw error;
+      reportProblem(this.#work, error);
+      return false;
+    }
+    counts.dirs += 1;
+    this.#plan.directories.add(frame.relative, encodeEntry(frame.entry));
+    return true;
+  }
+
+  #existing(relative: ByteString): FileStat | undefined {
+    const { target, options } = this.#work;
+    return target ? target.lstat(relative) : lstatIfExists(joinPath(options.target, relative));
+  }
+
+  /** Anything but a directory. */
+  async #decide(
+    path: ByteString,
+    relative: ByteString,
+    entry: TreeEntry,
+    frame: Frame | undefined,
+  ): Promise<void> {
+    const { counts, options } = this.#work;
+    const existing = frame?.state === 'made' ? undefined : this.#existing(relative);
+    if (existing !== undefined && this.#isKept(entry, existing)) {
+      counts.filesUnchanged += 1;
+      return;
+    }
+    if (entry.kind !== 'file') {
+      if (!options.dryRun) this.#plan.others.add(relative, encodeEntry(entry));
+      counts.others += 1;
+      return;
+    }
+    if (((entry.remarks ?? 0) & entryRemarks.contentUnreadable) !== 0) {
+      const message = `The content of ${displayPath(path)} could not be read when the snapshot was made`;
+      reportProblem(this.#work, new VersionsError('Source', 'CONTENT_NOT_SAVED', message));
+      return;
+    }
+    if (entry.linkCount !== undefined && this.#isFurtherName(path, relative, entry)) return;
+    await this.#decideContent(relative, entry, existing);
+  }
+
+  /** Does `--overwrite` keep what is there? */
+  #isKept(entry: TreeEntry, existing: FileStat): boolean {
+    const { overwrite } = this.#work.options;
+    if (overwrite === 'never') return true;
+    const newer =
+      entry.mtimeSeconds > existing.mtimeSeconds ||
+      (entry.mtimeSeconds === existing.mtimeSeconds && entry.mtimeNanos > existing.mtimeNanos);
+    return overwrite === 'if-newer' && !newer;
+  }
+
+  async #decideContent(relative: ByteString, entry: TreeEntry, existing: FileStat | undefined): Promise<void> {
+    if (existing?.kind !== 'file') return this.#addFresh(relative, entry);
+    const sameStamp =
+      existing.size === entry.size &&
+      existing.mtimeSeconds === entry.mtimeSeconds &&
+      existing.mtimeNanos === entry.mtimeNanos;
+    if (sameStamp && this.#work.options.overwrite === 'if-changed') {
+      this.#work.counts.filesUnchanged += 1;
+      if (!this.#work.options.dryRun) await this.#addFile(relative, entry, 'same');
+      return;
+    }
+    if (isChunkless(entry)) return this.#addFresh(relative, entry);
+    await this.#comparer.add(relative, entry, existing);
+  }
+
+  /** A file whose content is compared with what is there; undefined: it could not be compared. */
+  async #afterCompare(
+    relative: ByteString,
+    entry: TreeEntry,
+    compared: { readonly existing: FileStat; readonly matches: Uint8Array },
+  ): Promise<void> {
+    const { existing, matches } = compared;
+    const allMatch = matches.every((match) => match === 1);
+    const { counts, options, settings } = this.#work;
+    if (allMatch && existing.size === entry.size) {
+      counts.filesUnchanged += 1;
+      if (!options.dryRun) await this.#addFile(relative, entry, 'same');
+      return;
+    }
+    const inPlace = existing.linkCount === 1 && existing.uid === settings.ownUid;
+    if (!inPlace) return this.#addFresh(relative, entry);
+    counts.filesRestored += 1;
+    if (options.dryRun) return;
+    await this.#addUses(relative, entry, 'present', matches);
+  }
+
+  async #addFresh(relative: ByteString, entry: TreeEntry): Promise<void> {
+    const { counts, options } = this.#work;
+    counts.filesRestored += 1;
+    if (options.dryRun) return;
+    if (isChunkless(entry)) {
+      await this.#addFile(relative, entry, 'absent');
+      return;
+    }
+    const single = entry.chunks?.byteLength === 32;
+    await this.#addUses(relative, entry, single ? 'absent' : 'created', undefined);
+  }
+
+  /** Notes which chunks go where; those that match are left out. */
+  async #addUses(
+    relative: ByteString,
+    entry: TreeEntry,
+    state: 'absent' | 'created' | 'present',
+    matches: Uint8Array | undefined,
+  ): Promise<void> {
+    const { chunks, trees, target, counts } = this.#work;
+    try {
+      const uses: { readonly id: Uint8Array; readonly offset: number; readonly location: ChunkLocation }[] = [];
+      let offset = 0;
+      let number = 0;
+      for await (const { id, length } of trees.content(entry)) {
+        if (matches?.[number] !== 1) {
+          const location = { ...this.#location, ...chunks.locate(id) };
+          if (location.length !== length) throw wrongLength(id);
+          uses.push({ id, offset, location });
+        }
+        offset += length;
+        number += 1;
+      }
+      if (state === 'created' && target) closeSync(target.openForWriting(relative).fd);
+      const file = await this.#addFile(relative, entry, state);
+      for (const use of uses) this.#plan.uses.add(use.location, file, use.offset, use.id);
+      this.#plan.addWrites(file, uses.length);
+    } catch (error) {
+      if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Source')) throw error;
+      counts.filesRestored -= 1;
+      const shown = displayPath(relative);
+      reportProblem(this.#work, new VersionsError(error.kind, error.code, `${shown} cannot be restored: ${error.message}`, { cause: error }));
+    }
+  }
+
+  async #addFile(relative: ByteString, entry: TreeEntry, state: 'absent' | 'created' | 'present' | 'same'): Promise<number> {
+    const number = this.#plan.addFile(relative, encodeEntry(entry), state);
+    if (entry.xattrsRef) {
+      const { chunks, context } = this.#work;
+      const bytes = Uint8Array.from(await chunks.read('data', entry.xattrsRef, context.signal));
+      this.#plan.xattrs.set(number, decodeXattrs(bytes));
+    }
+    const { monitor } = this.#work.context;
+    monitor.count('filesTotal', 1);
+    if (state !== 'same') monitor.count('bytesTotal', entry.size);
+    return number;
+  }
+
+  /** Is this a further name of a file that is restored already? Then it becomes a link. */
+  #isFurtherName(path: ByteString, relative: ByteString, entry: TreeEntry): boolean {
+    const { repository, options, counts } = this.#work;
+    const id = toHex(entry.fileId ?? repository.keys.identities.fileId(this.#source, path));
+    const first = this.#links.get(id);
+    if (first === undefined) {
+      this.#links.set(id, relative);
+      return false;
+    }
+    if (!options.dryRun) this.#plan.links.push({ path: relative, first });
+    counts.filesRestored += 1;
+    return true;
+  }
+
+  /** `--delete`: what the snapshot does not have goes from directories that were there before. */
+  #deleteOthers(frame: Frame): void {
+    const { target, options, counts } = this.#work;
+    if (frame.names === undefined || frame.state !== 'existed' || frame.names.has(unknownNames)) return;
+    if (target === undefined && !this.#existing(frame.relative)) return;
+    for (const name of target?.list(frame.relative) ?? []) {
+      const path = childPath(frame.path, name);
+      const relative = relativePath(frame.relative, name);
+      const existing = this.#existing(relative);
+      if (existing === undefined || frame.names.has(name)) continue;
+      if (this.#selection.isExcluded(path, name, existing.kind === 'directory')) continue;
+      counts.filesDeleted += 1;
+      if (options.dryRun) continue;
+      try {
+        target?.remove(relative);
+      } catch (error) {
+        if (!isVersionsError(error, 'Source')) throw error;
+        reportProblem(this.#work, error);
+      }
+    }
+  }
+}
+
+/** Stands among the names of a directory of which not all names are known. No name has a slash. */
+const unknownNames = '/';
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
+const rootRelative = '' as ByteString;
+
+function relativePath(directory: ByteString, name: ByteString): ByteString {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
+  return directory === '' ? name : (`${directory}/${name}` as ByteString);
+}
+
+async function* noEntries(): AsyncGenerator<TreeEntry> {}
+
+function wrongLength(id: ChunkId): VersionsError {
+  return new VersionsError('Corrupt', 'CHUNK_LENGTH', `Chunk ${toHex(id).slice(0, 16)} has another length than its file says`);
+}

@@ -1,0 +1,43 @@
+import type { VersionsError } from '../errors/index.ts';
+import type { RestoreTarget } from '../files/index.ts';
+import type { Monitor } from '../monitor/index.ts';
+import type { ChunkReader, Context, Repository } from '../repository/index.ts';
+import type { TreeReader } from '../snapshot/index.ts';
+import type { RestoreSettings, WorkerPool } from '../workers/index.ts';
+import type { RestoreOptions } from './options.ts';
+
+export interface RestoreCounts {
+  filesRestored: number;
+  filesUnchanged: number;
+  filesDeleted: number;
+  dirs: number;
+  others: number;
+  problems: number;
+  bytesWritten: number;
+  bytesFetched: number;
+}
+
+/** Everything one restore works with. */
+export interface RestoreWork {
+  readonly repository: Repository;
+  readonly options: RestoreOptions;
+  readonly context: Context;
+  readonly settings: RestoreSettings;
+  /** Undefined for a dry run whose target does not exist. */
+  readonly target: RestoreTarget | undefined;
+  readonly chunks: ChunkReader;
+  readonly trees: TreeReader;
+  readonly pool: WorkerPool;
+  /** For spilling the plan; private. */
+  readonly directory: string;
+  readonly counts: RestoreCounts;
+}
+
+/** Tells a problem of one item and counts it. */
+export function reportProblem(
+  work: { readonly counts: RestoreCounts; readonly context: { readonly monitor: Monitor } },
+  error: VersionsError,
+): void {
+  work.counts.problems += 1;
+  work.context.monitor.problem(error);
+}

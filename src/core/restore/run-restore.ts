@@ -1,0 +1,97 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { lookupNames, RestoreTarget } from '../files/index.ts';
+import type { Context, Repository } from '../repository/index.ts';
+import { lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
+import type { RestoreSettings } from '../workers/index.ts';
+import { executePlan } from './execute-plan.ts';
+import { finishTree } from './finish-tree.ts';
+import type { RestoreOptions, RestoreSummary } from './options.ts';
+import { planRestore } from './plan-restore.ts';
+import type { RestoreCounts, RestoreWork } from './restore-work.ts';
+import { verifyRestored } from './verify-restored.ts';
+
+/**
+ * Restores a snapshot or a part of it, in four steps:
+ *
+ * 1. Walk the tree, make directories, compare with what is there already, and note for each file
+ *    that needs content which chunks go where. The plan is on disk when it is long.
+ * 2. Sort the uses by pack and block; fetch and decode each block once, neighbours in one request;
+ *    write out of order, several files at a time.
+ * 3. Hard links, symlinks, special files; then the metadata of directories, deepest first.
+ * 4. With `verify`, read everything back.
+ *
+ * Nothing outside the target is ever written. A file that cannot be restored is a problem and stops
+ * nothing. Interrupted, the same call goes on: what is there already is not fetched again.
+ */
+export async function runRestore(
+  repository: Repository,
+  options: RestoreOptions,
+  context: Context,
+): Promise<RestoreSummary> {
+  const began = performance.now();
+  const { signal } = context;
+  const counts: RestoreCounts = {
+    filesRestored: 0,
+    filesUnchanged: 0,
+    filesDeleted: 0,
+    dirs: 0,
+    others: 0,
+    problems: 0,
+    bytesWritten: 0,
+    bytesFetched: 0,
+  };
+  const chunks = await repository.chunks(signal);
+  const found = await lookUpPath(repository, options.snapshot, options.path ?? rootPath, signal);
+  mkdirSync(repository.cacheDir, { recursive: true, mode: 0o700 });
+  const directory = mkdtempSync(join(repository.cacheDir, 'restore-'));
+  await using pool = repository.startWorkers();
+  using target = options.dryRun ? undefined : RestoreTarget.open(options.target);
+  try {
+    const trees = new TreeReader(chunks, signal);
+    const settings = settingsOf(options);
+    const work: RestoreWork = { repository, options, context, settings, target, chunks, trees, pool, directory, counts };
+    const plan = await planRestore(work, found);
+    try {
+      if (target !== undefined) {
+        await executePlan(work, plan);
+        finishTree(work, target, plan);
+        if (options.verify) await verifyRestored(work, plan);
+      }
+    } finally {
+      plan.remove();
+    }
+    counts.bytesFetched += chunks.bytesFetched;
+    return { ...counts, durationMs: Math.round(performance.now() - began) };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
+const rootPath = '/' as NonNullable<RestoreOptions['path']>;
+
+function settingsOf({ target, owner, snapshot }: RestoreOptions): RestoreSettings {
+  const names = lookupNames();
+  return {
+    root: target,
+    owner,
+    uids: translated(snapshot.users, (name) => names.userId(name)),
+    gids: translated(snapshot.groups, (name) => names.groupId(name)),
+    ownUid: process.geteuid?.() ?? 0,
+  };
+}
+
+/** Owners go by name if this machine knows it, else by number. */
+function translated(
+  names: SnapshotInfo['users'],
+  idOf: (name: string) => number | undefined,
+): ReadonlyMap<number, number> {
+  const ids = new Map<number, number>();
+  for (const [id, name] of names) {
+    const own = idOf(name);
+    if (own !== undefined && own !== id) ids.set(id, own);
+  }
+  return ids;
+}

@@ -1,0 +1,15 @@
+/**
+ * Snapshots as they are read: listing and selecting them, walking their trees, reading files, and
+ * checking that everything they need is there.
+ *
+ * Invariants: a page counts only if its chunk matches its id, levels fall by one on the way down,
+ * and names ascend across pages; so no tree can loop or be read twice over. Reading writes nothing.
+ */
+export * from './find-snapshot.ts';
+export * from './list-entries.ts';
+export * from './look-up.ts';
+export * from './read-file.ts';
+export * from './repository-stats.ts';
+export * from './run-verify.ts';
+export * from './snapshot-info.ts';
+export * from './tree-reader.ts';

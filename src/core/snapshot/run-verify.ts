@@ -1,0 +1,120 @@
+import { performance } from 'node:perf_hooks';
+import { byteStringFromText, displayPath, type ObjectHash } from '../base/index.ts';
+import { VersionsError } from '../errors/index.ts';
+import { decodeConfig, decodeEntryObject, decodeMarker, objectHashOf } from '../format/index.ts';
+import type { Mirror } from '../mirror/index.ts';
+import { entryKey, keyObjectKey, packKey, payloadKey, type Context, type Repository } from '../repository/index.ts';
+import { sortedByKey, verifyMirrors, type ExpectedObject, type VerifyLevel } from '../verify/index.ts';
+import { checkStructure } from './check-structure.ts';
+
+export interface VerifyOptions {
+  readonly level: VerifyLevel;
+}
+
+export interface VerifySummary {
+  readonly packs: number;
+  readonly objects: number;
+  readonly snapshots: number;
+  readonly bytesRead: number;
+  readonly findings: number;
+  /** Findings of which another mirror has a good copy. */
+  readonly healable: number;
+  /** Objects and files of which no good copy is left. */
+  readonly lost: number;
+  readonly durationMs: number;
+}
+
+/**
+ * Checks all mirrors. `quick`: every object is there, in its size. `structure`: also the journal,
+ * the packs' tables, and that every tree can be read and every chunk it names is there. `data`: also
+ * every byte of every object in every mirror. Nothing is written.
+ */
+export async function runVerify(
+  repository: Repository,
+  options: VerifyOptions,
+  context: Context,
+): Promise<VerifySummary> {
+  const began = performance.now();
+  const { level } = options;
+  const { monitor, signal } = context;
+  const { mirrors, state } = repository;
+  const expected = await expectedObjects(repository);
+  monitor.count('objectsTotal', expected.length * mirrors.mirrors.length);
+  const bytes = expected.reduce((sum, object) => sum + (object.bytes ?? 0), 0);
+  if (level === 'data') monitor.count('bytesTotal', bytes * mirrors.mirrors.length);
+  monitor.at('verifying');
+  await repository.loadIndex(signal);
+  await using pool = repository.startWorkers();
+  const result = await verifyMirrors(mirrors.mirrors, expected, {
+    level,
+    hash: async (object) => {
+      // Stores give every object in memory of its own, so it moves.
+      const buffer = object.buffer;
+      const transfer = buffer instanceof ArrayBuffer && buffer.byteLength === object.byteLength ? [buffer] : [];
+      return (await pool.run({ type: 'hash', bytes: object }, object.byteLength, transfer)).hash;
+    },
+    checkNamed: (key, object, mirror) => checkNamed(key, object, mirror, repository),
+    monitor,
+    signal,
+  });
+  let losses = 0;
+  if (level !== 'quick') {
+    await checkStructure(
+      repository,
+      (loss) => {
+        losses += 1;
+        const path = displayPath(byteStringFromText(loss.path));
+        const message = `Snapshot ${loss.snapshot.id.slice(0, 8)} has lost ${path}: ${loss.reason}`;
+        monitor.problem(new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
+          hint: 'Add or repair a mirror that still has it; a new backup stores it again if the file is unchanged',
+        }));
+      },
+      signal,
+    );
+  }
+  const absent = mirrors.absent.length;
+  return {
+    packs: state.packs.count,
+    objects: result.objects,
+    snapshots: state.snapshots.size,
+    bytesRead: result.bytesRead,
+    findings: result.findings.length + absent + losses,
+    healable: result.findings.filter(({ healable }) => healable).length,
+    lost: result.lost.length + losses,
+    durationMs: Math.round(performance.now() - began),
+  };
+}
+
+/** Everything the journal says must be in each mirror, sorted by key. */
+async function expectedObjects(repository: Repository): Promise<readonly ExpectedObject[]> {
+  const { state, catalog } = repository;
+  const expected: ExpectedObject[] = [
+    { key: 'config', bytes: undefined, hash: undefined },
+    { key: 'mirror', bytes: undefined, hash: undefined },
+  ];
+  for (const name of state.keys) expected.push({ key: keyObjectKey(name), bytes: undefined, hash: name });
+  for (const { name, bytes } of state.packs.all()) {
+    if (state.packs.lifeOf(name) === 'swept') continue;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pack's name is its hash
+    expected.push({ key: packKey(name), bytes, hash: name as string as ObjectHash });
+  }
+  for await (const row of catalog.read(0)) {
+    const { payload } = decodeEntryObject(row.bytes);
+    const key = entryKey(row.lineage, row.number, row.hash);
+    expected.push({ key, bytes: row.bytes.byteLength, hash: row.hash });
+    if (payload) expected.push({ key: payloadKey(payload), bytes: undefined, hash: payload });
+  }
+  return sortedByKey(expected);
+}
+
+function checkNamed(key: string, bytes: Uint8Array, mirror: Mirror, repository: Repository): void {
+  const config = key === 'config' ? decodeConfig(bytes) : undefined;
+  const marker = key === 'mirror' ? decodeMarker(bytes) : undefined;
+  const owner = config?.config.repository ?? marker?.repository;
+  const fits = owner === repository.id && (marker === undefined || marker.mirror === mirror.id);
+  if (config) repository.keys.checkConfigMac(config.macInput, config.mac);
+  if (fits) return;
+  throw new VersionsError('Corrupt', 'OBJECT_FOREIGN', `The object "${key}" of mirror ${mirror.name} is not that of this repository`, {
+    context: { hash: objectHashOf(bytes) },
+  });
+}

@@ -1,0 +1,114 @@
+import { toHex, type ByteString, type ChunkId } from '../base/index.ts';
+import { VersionsError } from '../errors/index.ts';
+import { decodeListPage, decodeTreePage, isLeafPage, type TreeEntry, type TreePage } from '../format/index.ts';
+import type { ChunkReader } from '../repository/index.ts';
+
+/** One chunk of a file's content. */
+export interface ContentChunk {
+  readonly id: ChunkId;
+  readonly length: number;
+}
+
+const depthMax = 16;
+
+/** Reads trees and lists, page by page. Every page was checked against its id. */
+export class TreeReader {
+  readonly #chunks: ChunkReader;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(chunks: ChunkReader, signal?: AbortSignal) {
+    this.#chunks = chunks;
+    this.#signal = signal;
+  }
+
+  /** The entries of a directory, ascending by name. Byte fields are views; copy them to keep them. */
+  async *entries(tree: ChunkId): AsyncGenerator<TreeEntry> {
+    yield* this.#below(tree, undefined, '');
+  }
+
+  /** The entry of a name; reads only the pages on the way to it. */
+  async find(tree: ChunkId, name: ByteString): Promise<TreeEntry | undefined> {
+    let id = tree;
+    for (let depth = 0; depth < depthMax; depth++) {
+      const page = await this.#page(id);
+      if (isLeafPage(page)) return page.entries.find((entry) => entry.name === name);
+      const child = page.children.findLast(({ firstName }) => firstName <= name);
+      if (child === undefined) return undefined;
+      id = Uint8Array.from(child.id);
+    }
+    throw tooDeep(tree);
+  }
+
+  /** The chunks of a file in order. Throws `Corrupt` if they do not add up to its size. */
+  async *content(entry: TreeEntry): AsyncGenerator<ContentChunk> {
+    let bytes = 0;
+    for await (const chunk of this.#contentChunks(entry)) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+    const inline = entry.inline?.byteLength ?? 0;
+    if (bytes + inline !== entry.size) {
+      throw new VersionsError('Corrupt', 'CONTENT_LENGTH', `The chunks of a file have ${bytes} bytes instead of ${entry.size}`);
+    }
+  }
+
+  async *#contentChunks(entry: TreeEntry): AsyncGenerator<ContentChunk> {
+    const { chunks, list } = entry;
+    if (chunks !== undefined) {
+      const lengths = entry.lengths ?? [entry.size];
+      for (let at = 0; at * 32 < chunks.byteLength; at++) {
+        yield { id: chunks.subarray(at * 32, at * 32 + 32), length: lengths[at] ?? 0 };
+      }
+    } else if (list !== undefined) {
+      yield* this.#listed(Uint8Array.from(list), undefined);
+    }
+  }
+
+  async *#listed(id: ChunkId, level: number | undefined): AsyncGenerator<ContentChunk> {
+    const bytes = Uint8Array.from(await this.#chunks.read('list', id, this.#signal));
+    const page = decodeListPage(bytes);
+    // Levels must fall by one, so that no page can lead back to itself.
+    if (level !== undefined && page.level !== level) throw wrongLevel(id);
+    for (let at = 0; at < page.count; at++) {
+      const child = page.ids.subarray(at * 32, at * 32 + 32);
+      if (page.level > 0) yield* this.#listed(child, page.level - 1);
+      else yield { id: child, length: page.lengths[at] ?? 0 };
+    }
+  }
+
+  async *#below(id: ChunkId, level: number | undefined, after: string): AsyncGenerator<TreeEntry> {
+    const page = await this.#page(id);
+    if (level !== undefined && page.level !== level) throw wrongLevel(id);
+    if (isLeafPage(page)) {
+      for (const entry of page.entries) {
+        if (entry.name <= after) throw wrongOrder(id);
+        yield entry;
+      }
+      return;
+    }
+    let last = after;
+    for (const child of page.children) {
+      for await (const entry of this.#below(child.id, page.level - 1, last)) {
+        last = entry.name;
+        yield entry;
+      }
+    }
+  }
+
+  async #page(id: ChunkId): Promise<TreePage> {
+    // A copy, because the block it lies in may be dropped while the page is in use.
+    return decodeTreePage(Uint8Array.from(await this.#chunks.read('tree', id, this.#signal)));
+  }
+}
+
+function tooDeep(id: ChunkId): VersionsError {
+  return new VersionsError('Corrupt', 'TREE_TOO_DEEP', `The pages of tree ${toHex(id).slice(0, 16)} are nested too deep`);
+}
+
+function wrongLevel(id: ChunkId): VersionsError {
+  return new VersionsError('Corrupt', 'PAGE_LEVEL', `Page ${toHex(id).slice(0, 16)} has another level than its parent says`);
+}
+
+function wrongOrder(id: ChunkId): VersionsError {
+  return new VersionsError('Corrupt', 'PAGE_ORDER', `The names in page ${toHex(id).slice(0, 16)} do not follow those before`);
+}

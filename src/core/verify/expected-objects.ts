@@ -1,0 +1,22 @@
+import type { ObjectHash, PackName } from '../base/index.ts';
+
+/** An object that every mirror must hold. */
+export interface ExpectedObject {
+  readonly key: string;
+  /** Undefined where only the content tells. */
+  readonly bytes: number | undefined;
+  /** SHA-256 of its bytes; undefined for `config` and `mirror`, which carry theirs inside. */
+  readonly hash: ObjectHash | undefined;
+}
+
+/** The parts of a mirror that hold objects of the repository; what lies elsewhere is not ours. */
+export const objectPrefixes: readonly string[] = ['keys/', 'packs/', 'journal/', 'payloads/', 'checkpoints/'];
+
+export function packKey(name: PackName): string {
+  return `packs/${name.slice(0, 2)}/${name}`;
+}
+
+/** Sorts as a store lists: ascending by the bytes of the key. Keys are ASCII. */
+export function sortedByKey(objects: readonly ExpectedObject[]): readonly ExpectedObject[] {
+  return objects.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+}

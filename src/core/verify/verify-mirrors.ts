@@ -1,0 +1,170 @@
+import type { ObjectHash } from '../base/index.ts';
+import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
+import type { Mirror } from '../mirror/index.ts';
+import type { Finding, FindingKind, Monitor } from '../monitor/index.ts';
+import { objectPrefixes, type ExpectedObject } from './expected-objects.ts';
+
+export type VerifyLevel = 'quick' | 'structure' | 'data';
+
+export interface VerifyMirrorsOptions {
+  /** `quick`: only lists. `structure`: reads small objects whole. `data`: reads every byte. */
+  readonly level: VerifyLevel;
+  /** The SHA-256 of bytes, computed wherever there is a processor free for it. May take the buffer. */
+  readonly hash: (bytes: Uint8Array) => Promise<ObjectHash>;
+  /** Throws if the bytes of `config` or `mirror` are not whole and this repository's. */
+  readonly checkNamed: (key: string, bytes: Uint8Array, mirror: Mirror) => void;
+  readonly monitor: Monitor;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface VerifyMirrorsResult {
+  readonly objects: number;
+  readonly bytesRead: number;
+  readonly findings: readonly Finding[];
+  /** Keys of expected objects that no mirror has a good copy of. */
+  readonly lost: readonly string[];
+}
+
+/** A key whose copy in one mirror is not good. */
+interface BadCopy {
+  readonly mirror: Mirror;
+  readonly object: ExpectedObject;
+  readonly kind: FindingKind;
+  readonly detail: string;
+}
+
+const readsAtOnce = 4;
+
+/**
+ * Compares every mirror with the objects it must hold, without any key and without writing. The
+ * expected objects come sorted by key; each mirror is listed once.
+ */
+export async function verifyMirrors(
+  mirrors: readonly Mirror[],
+  expected: readonly ExpectedObject[],
+  options: VerifyMirrorsOptions,
+): Promise<VerifyMirrorsResult> {
+  const bad: BadCopy[] = [];
+  const extra: Finding[] = [];
+  let bytesRead = 0;
+  for (const mirror of mirrors) {
+    const present = await compareListing(mirror, expected, bad, extra, options);
+    await eachAtOnce(present, readsAtOnce, async (object) => {
+      options.signal?.throwIfAborted();
+      if (!mustRead(object, options.level)) return;
+      const copy = await readCopy(mirror, object, options);
+      bytesRead += copy.bytesRead;
+      options.monitor.count('objectsDone', 1);
+      options.monitor.count('bytesDone', copy.bytesRead);
+      if (copy.bad) bad.push(copy.bad);
+    });
+  }
+  const badCount = new Map<string, number>();
+  for (const { object } of bad) badCount.set(object.key, (badCount.get(object.key) ?? 0) + 1);
+  const lost = [...badCount].filter(([, count]) => count >= mirrors.length).map(([key]) => key);
+  const lostKeys = new Set(lost.filter((key) => key !== 'mirror'));
+  const findings: Finding[] = bad.map(({ mirror, object, kind, detail }) => ({
+    kind,
+    mirror: mirror.name,
+    object: object.key,
+    healable: !lostKeys.has(object.key),
+    detail,
+  }));
+  findings.push(...extra);
+  for (const finding of findings) options.monitor.finding(finding);
+  return {
+    objects: expected.length * mirrors.length,
+    bytesRead,
+    findings,
+    lost: [...lostKeys],
+  };
+}
+
+function mustRead(object: ExpectedObject, level: VerifyLevel): boolean {
+  if (level === 'data') return true;
+  return level === 'structure' && !object.key.startsWith('packs/');
+}
+
+/** The expected objects that the mirror lists with the right size. */
+async function compareListing(
+  mirror: Mirror,
+  expected: readonly ExpectedObject[],
+  bad: BadCopy[],
+  extra: Finding[],
+  options: VerifyMirrorsOptions,
+): Promise<readonly ExpectedObject[]> {
+  const present: ExpectedObject[] = [];
+  let next = 0;
+  const missing = (object: ExpectedObject): void => {
+    bad.push({ mirror, object, kind: 'missing', detail: 'The mirror does not hold it' });
+  };
+  for await (const { key, bytes } of mirror.store.list('', { signal: options.signal })) {
+    for (let object = expected[next]; object && object.key < key; object = expected[++next]) missing(object);
+    const object = expected[next];
+    if (object?.key !== key) {
+      if (objectPrefixes.some((prefix) => key.startsWith(prefix))) extra.push(extraFinding(mirror, key));
+      continue;
+    }
+    next += 1;
+    if (object.bytes === undefined || object.bytes === bytes) present.push(object);
+    else {
+      const detail = `It has ${bytes} bytes and must have ${object.bytes}`;
+      bad.push({ mirror, object, kind: bytes < object.bytes ? 'truncated' : 'corrupt', detail });
+    }
+  }
+  for (let object = expected[next]; object; object = expected[++next]) missing(object);
+  return present;
+}
+
+function extraFinding(mirror: Mirror, key: string): Finding {
+  const detail = 'The journal does not name it: left over from a run that was cut short, or foreign';
+  return { kind: 'extra', mirror: mirror.name, object: key, healable: true, detail };
+}
+
+async function readCopy(
+  mirror: Mirror,
+  object: ExpectedObject,
+  options: VerifyMirrorsOptions,
+): Promise<{ readonly bytesRead: number; readonly bad?: BadCopy }> {
+  let bytesRead = 0;
+  for (let attempt = 1; ; attempt++) {
+    let kind: FindingKind = 'corrupt';
+    let detail: string;
+    try {
+      const bytes = await mirror.store.get(object.key, { signal: options.signal });
+      bytesRead += bytes.byteLength;
+      if (object.hash === undefined) {
+        options.checkNamed(object.key, bytes, mirror);
+        return { bytesRead };
+      }
+      const hash = await options.hash(bytes);
+      if (hash === object.hash) return { bytesRead };
+      detail = `Its bytes have the SHA-256 ${hash}`;
+    } catch (error) {
+      if (isVersionsError(error, 'Cancelled') || options.signal?.aborted) throw error;
+      kind = kindOfError(error);
+      detail = errorMessage(error);
+    }
+    // A first bad read is only a suspicion: cables and memory fail too.
+    if (attempt === 2) return { bytesRead, bad: { mirror, object, kind, detail } };
+  }
+}
+
+function kindOfError(error: unknown): FindingKind {
+  if (error instanceof VersionsError && error.kind === 'NotFound') return 'missing';
+  if (error instanceof VersionsError && error.kind === 'Corrupt') return 'corrupt';
+  return 'unreadable';
+}
+
+/** Runs `work` over all items, `limit` at a time; the first failure ends it. */
+async function eachAtOnce<T>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+}

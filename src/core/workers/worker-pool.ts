@@ -1,0 +1,225 @@
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
+import { assert, VersionsError, type ErrorKind } from '../errors/index.ts';
+import {
+  sharedCounters,
+  type FromWorker,
+  type ResultOf,
+  type SealedPack,
+  type StoreBlockTask,
+  type ToWorker,
+  type WorkerResult,
+  type WorkerSetup,
+  type WorkerTask,
+} from './protocol.ts';
+
+export interface WorkerPoolOptions {
+  /** Threads: as many as processors is right. */
+  readonly threads: number;
+  readonly setup: Omit<WorkerSetup, 'counters' | 'buffers'>;
+  /**
+   * A worker has completed a pack. `release` is called when its bytes are needed no more: the
+   * buffer goes back to be used again, and workers that wait because too many packs do go on.
+   */
+  readonly onPack?: ((pack: SealedPack, release: () => void) => void) | undefined;
+}
+
+interface Member {
+  readonly worker: Worker;
+  readonly buffers: MessagePort;
+  readonly ready: Promise<void>;
+  /** Tasks it was given and has not answered. */
+  open: number;
+  /** Weight of those tasks, as told by the callers. */
+  load: number;
+}
+
+interface OpenTask {
+  readonly member: Member;
+  readonly weight: number;
+  resolve(result: WorkerResult): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * A fixed number of threads that run the heavy work. Not a general pool: a worker keeps a pack
+ * open across tasks, lends blocks to the others through this one, and hands complete packs over.
+ */
+export class WorkerPool implements AsyncDisposable {
+  readonly #members: Member[];
+  readonly #tasks: Map<number, OpenTask> = new Map();
+  readonly #onPack: WorkerPoolOptions['onPack'];
+  readonly #counters: Int32Array = new Int32Array(new SharedArrayBuffer(16));
+  #lastNumber = 0;
+  #failure: unknown;
+  #lent: Set<Promise<unknown>> = new Set();
+
+  constructor(options: WorkerPoolOptions) {
+    assert(options.threads >= 1, 'A worker pool has at least one thread');
+    this.#onPack = options.onPack;
+    this.#counters[sharedCounters.workers] = options.threads;
+    this.#members = Array.from({ length: options.threads }, () => this.#start(options.setup));
+  }
+
+  get threads(): number {
+    return this.#members.length;
+  }
+
+  /** Runs a task on the least busy worker. `weight` is its size, in bytes for example. */
+  run<T extends WorkerTask>(
+    task: T,
+    weight: number,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<ResultOf<T>> {
+    return this.#runOn(this.#leastBusy(), task, weight, transfer);
+  }
+
+  /** Runs a task on every worker and waits for all. */
+  async runOnAll(task: WorkerTask): Promise<void> {
+    await Promise.all(this.#members.map((member) => this.#runOn(member, task, 0, [])));
+  }
+
+  /** Is there a worker with no more than `weight` to do? */
+  hasRoom(weight: number, tasks: number): boolean {
+    return this.#members.some((member) => member.open === 0 || (member.open < tasks && member.load <= weight));
+  }
+
+  /** Blocks that one worker lent to another and that are not done. */
+  async lentBlocksDone(): Promise<void> {
+    while (this.#lent.size > 0) await Promise.all(this.#lent);
+  }
+
+  /** Makes the workers leave the huge files they are reading: the run is being cut short. */
+  stop(): void {
+    Atomics.store(this.#counters, sharedCounters.stopped, 1);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.worker.terminate()));
+  }
+
+  #start(common: WorkerPoolOptions['setup']): Member {
+    const { port1: buffers, port2 } = new MessageChannel();
+    buffers.unref();
+    // The array was made over shared memory.
+    const counters = this.#counters.buffer as SharedArrayBuffer;
+    const setup: WorkerSetup = { ...common, counters, buffers: port2 };
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const worker = new Worker(new URL(`./worker-main.${extension}`, import.meta.url), {
+      workerData: setup,
+      transferList: [port2],
+      // A worker needs none of the environment, where passwords may stand.
+      env: {},
+    });
+    let started: () => void = () => {};
+    let broken: (error: unknown) => void = () => {};
+    const ready = new Promise<void>((resolve, reject) => {
+      started = resolve;
+      broken = reject;
+    });
+    ready.catch(() => {});
+    const member: Member = { worker, buffers, ready, open: 0, load: 0 };
+    worker.on('message', (message: FromWorker) => {
+      if (message.type === 'ready') started();
+      else this.#receive(member, message);
+    });
+    const onEnd = (error: unknown): void => {
+      broken(error);
+      this.#fail(error);
+    };
+    worker.on('error', onEnd);
+    worker.on('exit', (code) => {
+      if (code !== 0 && this.#tasks.size > 0) onEnd(new Error(`A worker ended with code ${code}`));
+    });
+    return member;
+  }
+
+  #runOn<T extends WorkerTask>(
+    member: Member,
+    task: T,
+    weight: number,
+    transfer: ArrayBuffer[],
+  ): Promise<ResultOf<T>> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const number = ++this.#lastNumber;
+    member.open += 1;
+    member.load += weight;
+    return new Promise<ResultOf<T>>((resolve, reject) => {
+      this.#tasks.set(number, {
+        member,
+        weight,
+        // The worker answers each task with the result of its type.
+        resolve: (result) => resolve(result as ResultOf<T>),
+        reject,
+      });
+      const message: ToWorker = { number, task };
+      member.worker.postMessage(message, transfer);
+    });
+  }
+
+  #leastBusy(): Member {
+    const [first, ...rest] = this.#members;
+    assert(first !== undefined, 'A worker pool has at least one thread');
+    return rest.reduce(
+      (best, member) =>
+        member.open < best.open || (member.open === best.open && member.load < best.load)
+          ? member
+          : best,
+      first,
+    );
+  }
+
+  #receive(member: Member, message: Exclude<FromWorker, { type: 'ready' }>): void {
+    switch (message.type) {
+      case 'pack':
+        this.#onPack?.(message.pack, () => this.#release(member, message.pack.buffer));
+        return;
+      case 'block':
+        this.#lend(message.task);
+        return;
+      case 'result':
+        this.#close(message.number)?.resolve(message.result);
+        return;
+      case 'failure':
+        this.#close(message.number)?.reject(
+          // The worker sends only kinds of VersionsError.
+          new VersionsError(message.kind as ErrorKind, message.code, message.message),
+        );
+    }
+  }
+
+  #release(member: Member, buffer: ArrayBuffer): void {
+    if (buffer.byteLength > 0) member.buffers.postMessage(buffer, [buffer]);
+    Atomics.sub(this.#counters, sharedCounters.waitingPacks, 1);
+    Atomics.notify(this.#counters, sharedCounters.waitingPacks);
+  }
+
+  #lend(task: StoreBlockTask): void {
+    const buffer = task.plain.buffer;
+    const transfer = buffer instanceof ArrayBuffer ? [buffer] : [];
+    const lent = this.run(task, task.plain.byteLength, transfer)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#lent.delete(lent));
+    this.#lent.add(lent);
+  }
+
+  #close(number: number): OpenTask | undefined {
+    const task = this.#tasks.get(number);
+    if (!task) return undefined;
+    this.#tasks.delete(number);
+    task.member.open -= 1;
+    task.member.load -= task.weight;
+    return task;
+  }
+
+  /** A thread died or lost a block: nothing that is under way can be trusted to end. */
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure =
+      error instanceof VersionsError
+        ? error
+        : new VersionsError('Internal', 'WORKER_FAILED', `A worker thread failed: ${String(error)}`, {
+            cause: error,
+          });
+    for (const number of [...this.#tasks.keys()]) this.#close(number)?.reject(this.#failure);
+  }
+}
