@@ -6,7 +6,7 @@ import { replacedError, sourceError } from './source-error.ts';
 
 const base = constants.O_RDONLY | constants.O_NOFOLLOW;
 /** Opening a FIFO that took a file's place returns at once instead of waiting for a writer. */
-const waitless = 0;
+const waitless = constants.O_NONBLOCK;
 // Linux only; elsewhere undefined, which the types do not say, and which `|` takes as 0.
 const keepAtime: number = constants.O_NOATIME;
 
