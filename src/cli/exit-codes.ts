@@ -26,13 +26,21 @@ export function mostSevere(...codes: readonly number[]): number {
   return severity.find((code) => known.has(code)) ?? 0;
 }
 
+/** Errors that say that there is no repository where one was looked for. */
+const noRepository: ReadonlySet<string> = new Set([
+  'REPOSITORY_NOT_CONFIGURED',
+  'REPOSITORY_NOT_FOUND',
+  'CATALOG_MISSING',
+  'JOURNAL_EMPTY',
+]);
+
 /** The exit code of a command that was given up because of `failure`. */
 export function exitCodeOf({ kind, code }: Pick<Failure, 'kind' | 'code'>): number {
   switch (kind) {
     case 'Usage':
       return 2;
     case 'NotFound':
-      return code.startsWith('REPOSITORY_') ? 10 : 1;
+      return noRepository.has(code) ? 10 : 1;
     case 'Conflict':
       return 11;
     case 'Denied':
@@ -40,7 +48,8 @@ export function exitCodeOf({ kind, code }: Pick<Failure, 'kind' | 'code'>): numb
     case 'Unsupported':
       return 13;
     case 'Corrupt':
-      return 21;
+      // What is kept on this machine can be made again; nothing is lost with it.
+      return code.startsWith('CATALOG_') ? 1 : 21;
     case 'Unavailable':
       return 22;
     case 'Cancelled':

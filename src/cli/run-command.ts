@@ -65,11 +65,11 @@ export async function runCommand(
     return { exitCode: mostSevere(exitCode, monitor.exitCode, signals.exitCode), summary };
   } catch (error) {
     if (signals.exitCode === 0) throw error;
-    throw new StoppedError(signals.exitCode, error);
+    throw new StoppedError(signals.exitCode, signals.signal.reason);
   }
 }
 
-/** What was thrown after a signal, with the exit code of that signal. */
+/** A command that a signal ended, with the exit code for it; `cause` is what to show. */
 export class StoppedError extends Error {
   readonly exitCode: number;
 

@@ -25,7 +25,7 @@ export async function selectSnapshot(
   text: string,
 ): Promise<SelectedSnapshot> {
   const { selector, path } = parseSnapshotPath(text);
-  const snapshots = await listSnapshots(repository);
+  const snapshots = listSnapshots(repository);
   const { settings } = session;
   // An id means one snapshot, wherever it was made.
   const isRelative = selector.startsWith('latest') || selector.startsWith('@');
@@ -52,7 +52,7 @@ function withHosts(error: unknown, snapshots: readonly SnapshotInfo[], host: str
     return error;
   }
   const names = hosts.slice(0, 5).map(safeText).join(', ');
-  return new VersionsError('NotFound', error.code, `${error.message} of the host ${host}`, {
+  return new VersionsError('NotFound', error.code, error.message, {
     hint: `there are snapshots of other hosts, add --host: ${names}`,
     cause: error,
   });

@@ -240,7 +240,8 @@ describe('connect, on a machine that knows nothing', () => {
   it('rebuilds the catalog of a configured repository', async () => {
     await rm(machine.path('home/.local'), { recursive: true });
     await rm(machine.path('home/.cache'), { recursive: true, force: true });
-    expect((await machine.run(['connect', 'home'])).stdout).toMatch(/home connected: 1 snapshot/);
+    const rebuilt = await machine.run(['connect', 'home', '--take-over']);
+    expect(rebuilt.stdout).toMatch(/home connected: 1 snapshot/);
     expect((await machine.run(['backup', 'data'])).code).toBe(0);
     expect((await machine.run(['snapshots'])).stdout).toMatch(/2 snapshots\n$/);
   });

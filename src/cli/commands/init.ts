@@ -11,7 +11,7 @@ import {
 import { defaultMirror } from '../setup/places.ts';
 import { askNewPassword, canAsk } from '../setup/prompt.ts';
 
-const chunkBytesMin = 4 * 1024;
+const chunkBytesMin = 64 * 1024;
 const chunkBytesMax = 4 * 1024 * 1024;
 
 export async function run(session: Session): Promise<CommandResult> {
@@ -68,7 +68,7 @@ function checkedChunkSize(bytes: number | undefined): number | undefined {
   throw new VersionsError(
     'Usage',
     'INVALID_SETTING',
-    `--chunk-size must be a power of two from 4KiB to 4MiB, not ${bytes}`,
+    `--chunk-size must be a power of two from 64KiB to 4MiB, not ${bytes}`,
     { hint: 'leave it away: 1MiB fits nearly everybody' },
   );
 }

@@ -15,7 +15,7 @@ export async function run(session: Session): Promise<CommandResult> {
     return { exitCode: 0, summary: { added: false } };
   }
   await using opened = await openForWriting(session);
-  const { keyText } = await addKeyFile(opened.repository, session.context);
+  const { keyText } = await addKeyFile(opened.repository, session.signal);
   await printKey(session, keyText);
   output.note('This is a new key beside the password; either opens the repository.');
   return { exitCode: 0, summary: { added: true } };

@@ -1,4 +1,9 @@
-import { byteStringFromText, listSnapshots, type SnapshotInfo } from '../../core/index.ts';
+import {
+  byteStringFromText,
+  fitsFilter,
+  listSnapshots,
+  type SnapshotInfo,
+} from '../../core/index.ts';
 import {
   formatBytes,
   formatCount,
@@ -17,7 +22,7 @@ const idLength = 8;
 
 export async function run(session: Session): Promise<CommandResult> {
   await using opened = await openForReading(session);
-  const all = await listSnapshots(opened.repository);
+  const all = listSnapshots(opened.repository);
   const snapshots = all.filter((snapshot) => isWanted(session, snapshot));
   const { output } = session;
   for (const snapshot of snapshots) output.document(documentOf(snapshot));
@@ -31,14 +36,11 @@ export async function run(session: Session): Promise<CommandResult> {
 }
 
 function isWanted({ settings }: Session, snapshot: SnapshotInfo): boolean {
-  const host = settings.text('host');
-  const paths = settings.list('path').map((path) => byteStringFromText(path));
-  const tags = settings.list('tag');
-  return (
-    (host === undefined || snapshot.host === host) &&
-    paths.every((path) => snapshot.paths.includes(path)) &&
-    tags.every((tag) => snapshot.tags.includes(tag))
-  );
+  return fitsFilter(snapshot, {
+    host: settings.text('host'),
+    paths: settings.list('path').map((path) => byteStringFromText(path)),
+    tags: settings.list('tag'),
+  });
 }
 
 function documentOf(snapshot: SnapshotInfo): Readonly<Record<string, unknown>> & { type: string } {

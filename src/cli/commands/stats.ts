@@ -8,16 +8,11 @@ import { openForReading } from '../setup/open-session.ts';
 export async function run(session: Session): Promise<CommandResult> {
   const { output, measures } = session;
   await using opened = await openForReading(session);
-  const { mirrors, ...counts } = await repositoryStats(opened.repository);
+  const { mirrors, ...counts } = repositoryStats(opened.repository);
   const size = (bytes: number): string => formatBytes(bytes, measures.exactBytes);
   for (const mirror of mirrors) output.document({ type: 'mirror', ...mirror });
-  const rows = mirrors.map(({ name, present, objects, bytes }) => [
-    safeText(name),
-    present ? 'present' : 'absent',
-    objects === undefined ? '' : formatCounted(objects, 'object'),
-    bytes === undefined ? '' : size(bytes),
-  ]);
-  for (const line of renderTable(rows, new Set([2, 3]))) output.line(line);
+  const rows = mirrors.map(({ name, present }) => [safeText(name), present ? 'present' : 'absent']);
+  for (const line of renderTable(rows)) output.line(line);
   const parts = [
     formatCounted(counts.snapshots, 'snapshot'),
     `${formatCounted(counts.packs, 'pack')} of ${size(counts.packBytes)}`,

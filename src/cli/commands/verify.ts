@@ -7,6 +7,7 @@ type Level = 'quick' | 'structure' | 'data';
 
 export async function run(session: Session): Promise<CommandResult> {
   const { context, monitor, output, measures } = session;
+  monitor.exitCodeOfProblem = ({ kind }) => (kind === 'Corrupt' ? 21 : 3);
   await using opened = await openForReading(session);
   session.showProgress();
   const level = levelOf(session);

@@ -16,7 +16,7 @@ function samples({ kind, choices = [], counted }: OptionDefinition): [string, st
   if (kind === 'flag') return ['true', 'false', 'true'];
   if (counted === true) return ['1', '2', '3'];
   if (kind === 'count' || kind === 'seconds') return ['1', '2', '3'];
-  return kind === 'size' ? ['4096', '8192', '16384'] : ['/a', '/b', '/c'];
+  return kind === 'size' ? ['64k', '128k', '256k'] : ['/a', '/b', '/c'];
 }
 
 function commandOf({ commands, standing }: OptionDefinition): CommandName {

@@ -167,11 +167,11 @@ export const optionTable: readonly OptionDefinition[] = [
   {
     name: 'chunk-size',
     kind: 'size',
-    min: 4096,
+    min: 64 * 1024,
     value: 'SIZE',
     scope: 'none',
     commands: ['init'],
-    help: 'average size of a chunk, a power of two from 4KiB to 4MiB, for good',
+    help: 'average size of a chunk, a power of two from 64KiB to 4MiB, for good',
     defaultText: '1MiB',
   },
   {

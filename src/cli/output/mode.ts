@@ -1,4 +1,6 @@
-import type { EntryKind } from '../../core/index.ts';
+import type { TreeEntry } from '../../core/index.ts';
+
+type EntryKind = TreeEntry['kind'];
 
 const letters: Readonly<Record<EntryKind, string>> = {
   file: '-',

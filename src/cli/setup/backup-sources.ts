@@ -1,12 +1,10 @@
 import { lstat, readFile } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { posix, resolve } from 'node:path';
 import {
   type ByteString,
   byteStringFromText,
   byteStringOf,
   displayPath,
-  fsPath,
-  resolvePath,
   systemErrorCode,
   VersionsError,
 } from '../../core/index.ts';
@@ -18,10 +16,9 @@ const listBytesMax = 1024 * 1024 * 1024;
 /** The absolute paths to save: operands and `--files-from`, else the configuration's `paths`. */
 export async function sourcePaths(session: Session): Promise<ByteString[]> {
   const { io, operands, settings } = session;
-  const base = { directory: io.directory, home: io.home };
   const paths: ByteString[] = [];
   for (const operand of operands) {
-    const path = resolvePath(operand, { ...base, home: '~' });
+    const path = resolve(io.directory, operand);
     await refuseMangledName(path);
     paths.push(byteStringFromText(path));
   }
@@ -115,9 +112,4 @@ async function readListed({ io }: Session, file: string, flag: string): Promise<
       { hint: 'check its name', cause: error },
     );
   }
-}
-
-/** Whether there is something at a path, for the file system calls of others. */
-export function pathForNode(path: ByteString): string | Buffer {
-  return fsPath(path);
 }

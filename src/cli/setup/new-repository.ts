@@ -8,6 +8,7 @@ import {
   initRepository,
   isVersionsError,
   type MirrorConfig,
+  openRepository,
   type RepositoryConfig,
   type Secret,
   secretOfText,
@@ -18,6 +19,7 @@ import {
 import type { Session } from '../session.ts';
 import { parseOptionsOf, readConfigText } from './configuration.ts';
 import { createFile, replaceFile } from './durable-files.ts';
+import { lockConfiguration } from './lock.ts';
 import { defaultCatalog, makePrivateDirectories, placesOf } from './places.ts';
 import { readKeyFile, readSecret, secretSettingOf } from './secret.ts';
 
@@ -123,6 +125,19 @@ export async function createRepository(
   return { ...made, repositoryId };
 }
 
+/** Adds the section of a repository that was made already, in a run that did not come so far. */
+export async function adoptRepository(
+  session: Session,
+  plan: NewRepository,
+  made: NewSecret,
+): Promise<void> {
+  const config = withSettings(repositoryConfigOf(session, plan), made.settings);
+  const places = placesOf(config, session.settings, session.io);
+  const options = { secret: made.secret, readOnly: true };
+  await using _repository = await openRepository(places, options, session.context);
+  await addToConfiguration(session, config);
+}
+
 /** Takes up a repository that exists, and makes its section of the configuration. */
 export async function takeUpRepository(
   session: Session,
@@ -185,6 +200,9 @@ async function extendedConfigText(session: Session, config: RepositoryConfig): P
   return appendRepository(text, config, parseOptionsOf(file, session.io.home));
 }
 
+/** Adds a section to the configuration as it is now: another command may have added one meanwhile. */
 async function addToConfiguration(session: Session, config: RepositoryConfig): Promise<void> {
-  await replaceFile(session.configuration.file, await extendedConfigText(session, config));
+  const { file } = session.configuration;
+  using _lock = await lockConfiguration(file);
+  await replaceFile(file, await extendedConfigText(session, config));
 }

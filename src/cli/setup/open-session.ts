@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  isVersionsError,
   openRepository,
   type Repository,
   type RepositoryConfig,
@@ -75,12 +76,26 @@ async function open(
   }: { readonly name: string; readonly places: RepositoryPlaces; readonly readOnly: boolean },
 ): Promise<OpenedRepository> {
   const secret = lazySecret(session, name);
-  const repository = await openRepository(places, { secret, readOnly }, session.context);
+  const repository = await openRepository(places, { secret, readOnly }, session.context).catch(
+    (error: unknown) => {
+      throw session.isPlace ? error : asUnreachable(error);
+    },
+  );
   return {
     name,
     repository,
     [Symbol.asyncDispose]: () => repository[Symbol.asyncDispose](),
   };
+}
+
+/** A configured repository exists; where none of it is found, its mirrors are out of reach. */
+function asUnreachable(error: unknown): unknown {
+  if (!isVersionsError(error, 'NotFound') || error.code !== 'REPOSITORY_NOT_FOUND') return error;
+  return new VersionsError('Unavailable', 'NO_MIRROR_REACHABLE', error.message, {
+    hint: 'mount the disks of the mirrors, or correct their URLs: versions config show',
+    context: error.context,
+    cause: error,
+  });
 }
 
 /** A mirror by itself: what is rebuilt from it lives as long as the command. */

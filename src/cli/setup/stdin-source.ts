@@ -49,6 +49,8 @@ export class StdinSource implements Disposable {
   async *#output(program: string, args: readonly string[]): AsyncGenerator<Uint8Array> {
     const { io, signal } = this.#session;
     const { reject, resolve, promise } = this.#finished;
+    // A listener that is added after the fact would never be called.
+    signal.throwIfAborted();
     const child = spawn(program, [...args], {
       stdio: ['inherit', 'pipe', 'inherit'],
       env: { ...io.env },
@@ -58,6 +60,7 @@ export class StdinSource implements Disposable {
     child.on('error', (error) => reject(failed(program, 'could not be started', error)));
     child.on('close', (code, by) => {
       if (code === 0) resolve();
+      else if (signal.aborted) reject(signal.reason);
       else reject(failed(program, by === null ? `ended with ${code}` : `was ended by ${by}`));
     });
     signal.addEventListener('abort', () => child.kill(), { once: true });
