@@ -6,7 +6,7 @@ import { joinPath } from '../../src/core/files/index.ts';
 
 /** The bytes that the characters (0 to 255) of a text stand for. */
 export function bytes(text: string): ByteString {
-  if (/[^\x00-\xff]/.test(text)) throw new Error(`Not bytes: ${text}`);
+  if (/[^\p{ASCII}\u0080-\u00ff]/u.test(text)) throw new Error(`Not bytes: ${text}`);
   return text as ByteString;
 }
 

@@ -1,10 +1,19 @@
-import { chmodSync, chownSync, closeSync, constants, lchownSync, openSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  lchownSync,
+  openSync,
+} from 'node:fs';
 import { displayPath, fsPath, type ByteString } from '../base/index.ts';
 import { systemErrorCode, VersionsError } from '../errors/index.ts';
 import { lstat, statOfFd, type FileKind, type FileStat } from './file-stat.ts';
 import { restorableFlags } from './inode-flags.ts';
 import { descriptorPath, hasDescriptorPaths, openPathOnly, reach } from './long-path.ts';
-import type { NativeCalls } from './native-calls.ts';
+import type { NativeCalls, NativePlace } from './native-calls.ts';
 import { nativeCalls } from './native.ts';
 import { reasonOf } from './source-error.ts';
 import { applyXattrs } from './apply-xattrs.ts';
@@ -84,6 +93,26 @@ export function applyMetadata(
   return misses;
 }
 
+/**
+ * As `applyMetadata`, of a regular file that is open for writing or reading: three times as fast.
+ * Nothing may be written to it afterwards. `path` is for messages only.
+ */
+export function applyMetadataToFd(
+  fd: number,
+  path: ByteString,
+  target: TargetMetadata,
+  options: ApplyOptions,
+): readonly MetadataMiss[] {
+  const misses: MetadataMiss[] = [];
+  try {
+    const place = { at: fd, follow: true, stat: () => statOfFd(fd, path) };
+    new Application(place, target, options, misses).run();
+  } catch (error) {
+    misses.push({ part: 'kind', detail: reasonOf(error), code: systemErrorCode(error) });
+  }
+  return misses;
+}
+
 /** All misses of one file as one problem. */
 export function metadataError(path: ByteString, misses: readonly MetadataMiss[]): VersionsError {
   const shown = displayPath(path);
@@ -97,8 +126,8 @@ export function metadataError(path: ByteString, misses: readonly MetadataMiss[])
 }
 
 interface Place {
-  readonly at: string | Buffer;
-  /** `at` leads to the opened file itself. */
+  readonly at: NativePlace;
+  /** If `at` is a path: it leads to the opened file itself. */
   readonly follow: boolean;
   readonly stat: () => FileStat;
 }
@@ -164,7 +193,8 @@ class Application {
 
   #chown(uid: number, gid: number): void {
     const { at, follow } = this.#place;
-    if (follow) chownSync(at, uid, gid);
+    if (typeof at === 'number') fchownSync(at, uid, gid);
+    else if (follow) chownSync(at, uid, gid);
     else lchownSync(at, uid, gid);
   }
 
@@ -195,7 +225,9 @@ class Application {
     const ownerChanged = owner.uid !== before.uid || owner.gid !== before.gid;
     if (before.mode !== allowed || ownerChanged || xattrsTouched) {
       try {
-        chmodSync(this.#place.at, allowed);
+        const { at } = this.#place;
+        if (typeof at === 'number') fchmodSync(at, allowed);
+        else chmodSync(at, allowed);
       } catch (error) {
         this.#miss('mode', `mode ${mode.toString(8)}`, error);
         return;
@@ -237,17 +269,25 @@ class Application {
     const wanted = flags & restorableFlags;
     if (wanted === 0 || (kind !== 'file' && kind !== 'directory')) return;
     try {
-      // Opened anew, because the handle is not one that takes requests.
-      const fd = openSync(this.#place.at, constants.O_RDONLY | constants.O_NONBLOCK);
-      try {
-        const present = this.#native.inodeFlags(fd) ?? 0;
-        this.#native.setInodeFlags(fd, (present & ~restorableFlags) | wanted);
-      } finally {
-        closeSync(fd);
+      const { at } = this.#place;
+      if (typeof at === 'number') this.#exchangeFlags(at, wanted);
+      else {
+        // Opened anew, because the handle is not one that takes requests.
+        const fd = openSync(at, constants.O_RDONLY | constants.O_NONBLOCK);
+        try {
+          this.#exchangeFlags(fd, wanted);
+        } finally {
+          closeSync(fd);
+        }
       }
     } catch (error) {
       this.#miss('flags', `inode flags ${wanted.toString(16)}`, error);
     }
+  }
+
+  #exchangeFlags(fd: number, wanted: number): void {
+    const present = this.#native.inodeFlags(fd) ?? 0;
+    this.#native.setInodeFlags(fd, (present & ~restorableFlags) | wanted);
   }
 
   #miss(part: MetadataPart, what: string, error: unknown): void {

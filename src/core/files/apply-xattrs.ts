@@ -1,10 +1,10 @@
 import type { ByteString } from '../base/index.ts';
 import { systemErrorCode } from '../errors/index.ts';
-import type { NativeCalls } from './native-calls.ts';
+import type { NativeCalls, NativePlace } from './native-calls.ts';
 import type { Xattr } from './xattrs.ts';
 
 export interface XattrPlace {
-  readonly at: string | Buffer;
+  readonly at: NativePlace;
   readonly follow: boolean;
 }
 

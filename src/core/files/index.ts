@@ -37,6 +37,7 @@
 export * from './account-names.ts';
 export {
   applyMetadata,
+  applyMetadataToFd,
   metadataError,
   type ApplyOptions,
   type MetadataMiss,
@@ -63,7 +64,13 @@ export {
 export { ignoreFileName, IgnoreRules, readExcludeFile, readIgnoreFile } from './ignore-rules.ts';
 export { readInodeFlags } from './inode-flags.ts';
 export { joinPath } from './long-path.ts';
-export type { Device, Mtime, NativeCalls, NativeCapabilities } from './native-calls.ts';
+export type {
+  Device,
+  Mtime,
+  NativeCalls,
+  NativeCapabilities,
+  NativePlace,
+} from './native-calls.ts';
 export { nativeCalls } from './native.ts';
 export { openForReading, readlink } from './open-for-reading.ts';
 export { plainCalls } from './plain-calls.ts';

@@ -12,23 +12,23 @@ export interface NativeCapabilities {
   readonly missingBecause: string | undefined;
 }
 
+/** A path that the kernel takes as it is, or the descriptor of an open file (not an `O_PATH` one). */
+export type NativePlace = string | Buffer | number;
+
 /**
- * System calls that Node does not offer. Paths are handed to the kernel as they are and must be
- * shorter than PATH_MAX; with `follow` false nothing is followed at their end. All throw errors
- * with a system `code` (`ENOTSUP`, …) as `node:fs` does.
+ * System calls that Node does not offer. With `follow` false nothing is followed at the end of a
+ * path. All throw errors with a system `code` (`ENOTSUP`, …) as `node:fs` does.
  */
 export interface NativeCalls {
   readonly capabilities: NativeCapabilities;
   /** Names of the extended attributes, in no order. */
-  listXattrs(path: string | Buffer, follow: boolean): readonly ByteString[];
-  listXattrsOfFd(fd: number): readonly ByteString[];
+  listXattrs(place: NativePlace, follow: boolean): readonly ByteString[];
   /** Undefined if there is none of that name. */
-  getXattr(path: string | Buffer, name: ByteString, follow: boolean): Buffer | undefined;
-  getXattrOfFd(fd: number, name: ByteString): Buffer | undefined;
-  setXattr(path: string | Buffer, xattr: XattrLike, follow: boolean): void;
-  removeXattr(path: string | Buffer, name: ByteString, follow: boolean): void;
+  getXattr(place: NativePlace, name: ByteString, follow: boolean): Buffer | undefined;
+  setXattr(place: NativePlace, xattr: XattrLike, follow: boolean): void;
+  removeXattr(place: NativePlace, name: ByteString, follow: boolean): void;
   /** Sets the modification time and leaves the access time alone. */
-  setMtime(path: string | Buffer, mtime: Mtime, follow: boolean): void;
+  setMtime(place: NativePlace, mtime: Mtime, follow: boolean): void;
   /** Makes a FIFO or device; `mode` holds the kind's bits. */
   makeNode(path: string | Buffer, mode: number, device: Device): void;
   /** Inode flags of an open file; undefined where there are none. */

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { arch, endianness, platform } from 'node:os';
 import { errorMessage } from '../errors/index.ts';
-import { koffiCalls, type Koffi } from './koffi-calls.ts';
+import { koffiCalls } from './koffi-calls.ts';
+import type { Koffi } from './koffi-library.ts';
 import { hasDescriptorPaths } from './long-path.ts';
 import type { NativeCalls } from './native-calls.ts';
 import { plainCalls } from './plain-calls.ts';

@@ -4,11 +4,11 @@ import {
   existsSync,
   mkdirSync,
   readSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytes, TemporaryDirectory } from '../../../test/fidelity/temporary-directory.ts';
@@ -40,7 +40,7 @@ describe('openForReading', () => {
     const server = createServer();
     await new Promise<void>((resolve) => void server.listen(directory.text('socket'), resolve));
     for (const name of ['link', 'fifo', 'directory', 'socket']) {
-      expect(() => openForReading(directory.path(name)), name).toThrow(replaced);
+      expect(() => openForReading(directory.path(name))).toThrow(replaced);
     }
     expect(() => openForReading(bytes('/dev/null'))).toThrow(replaced);
     await new Promise((resolve) => void server.close(resolve));

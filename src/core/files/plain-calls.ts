@@ -1,4 +1,12 @@
-import { lstatSync, lutimesSync, statSync, utimesSync } from 'node:fs';
+import {
+  fstatSync,
+  futimesSync,
+  lstatSync,
+  lutimesSync,
+  statSync,
+  utimesSync,
+  type Stats,
+} from 'node:fs';
 import type { NativeCalls } from './native-calls.ts';
 
 /** What can be done with `node:fs` alone. */
@@ -12,16 +20,16 @@ export function plainCalls(missingBecause: string): NativeCalls {
       missingBecause,
     },
     listXattrs: () => [],
-    listXattrsOfFd: () => [],
     getXattr: () => undefined,
-    getXattrOfFd: () => undefined,
     setXattr: unsupported,
     removeXattr: unsupported,
-    setMtime(path, { mtimeSeconds, mtimeNanos }, follow) {
-      const { atimeMs } = follow ? statSync(path) : lstatSync(path);
+    setMtime(place, { mtimeSeconds, mtimeNanos }, follow) {
       // As text, because Node takes negative numbers for "now".
       const mtime = String(mtimeSeconds + mtimeNanos / 1e9);
-      (follow ? utimesSync : lutimesSync)(path, String(atimeMs / 1000), mtime);
+      const atimeOf = ({ atimeMs }: Stats): string => String(atimeMs / 1000);
+      if (typeof place === 'number') futimesSync(place, atimeOf(fstatSync(place)), mtime);
+      else if (follow) utimesSync(place, atimeOf(statSync(place)), mtime);
+      else lutimesSync(place, atimeOf(lstatSync(place)), mtime);
     },
     makeNode: unsupported,
     inodeFlags: () => undefined,

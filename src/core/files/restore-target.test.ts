@@ -1,3 +1,4 @@
+import { deepStrictEqual, strictEqual } from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -40,8 +41,9 @@ beforeEach(() => {
 
 afterEach(() => {
   for (const target of open) target[Symbol.dispose]();
-  expect(readdirSync(outside)).toEqual(['precious']);
-  expect(readFileSync(`${outside}/precious`, 'utf8')).toBe('precious');
+  // Whatever a test did, it did nothing out there.
+  deepStrictEqual(readdirSync(outside), ['precious']);
+  strictEqual(readFileSync(`${outside}/precious`, 'utf8'), 'precious');
   directory.remove();
 });
 
@@ -223,7 +225,7 @@ describe('RestoreTarget', () => {
     const others = isRoot ? ['linked', 'foreign', 'link', 'none'] : ['linked', 'link', 'none'];
     for (const name of others) {
       const { fd, isNew } = target.openForWriting(bytes(name), { inPlaceIfOwnedBy });
-      expect(isNew, name).toBe(true);
+      expect({ name, isNew }).toEqual({ name, isNew: true });
       closeSync(fd);
     }
     expect(readFileSync(`${inside}/other`, 'utf8')).toBe('old');

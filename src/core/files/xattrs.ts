@@ -41,8 +41,8 @@ export function readXattrsOfFd(
   native: NativeCalls = nativeCalls(),
 ): readonly Xattr[] {
   try {
-    const names = native.listXattrsOfFd(fd);
-    return names.length === 0 ? none : collect(names, (name) => native.getXattrOfFd(fd, name));
+    const names = native.listXattrs(fd, true);
+    return names.length === 0 ? none : collect(names, (name) => native.getXattr(fd, name, true));
   } catch (error) {
     throw sourceError(error, path, 'read the extended attributes of');
   }
