@@ -70,7 +70,7 @@ export async function runCommand(
 }
 
 /** A command that a signal ended, with the exit code for it; `cause` is what to show. */
-export class StoppedError extends Error {
+class StoppedError extends Error {
   readonly exitCode: number;
 
   constructor(exitCode: number, cause: unknown) {

@@ -91,7 +91,7 @@ export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
 }
 
 /** The JSON Lines in a text; none if it is no JSON. */
-export function documentsIn(text: string): JsonLine[] {
+function documentsIn(text: string): JsonLine[] {
   if (!text.startsWith('{')) return [];
   return text
     .trimEnd()

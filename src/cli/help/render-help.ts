@@ -56,13 +56,13 @@ export function renderCommandHelp(command: CommandDefinition): string {
 }
 
 /** Exit codes of a command with their meanings. */
-export function exitCodesOf(command: CommandDefinition): [number, string][] {
+function exitCodesOf(command: CommandDefinition): [number, string][] {
   const codes = new Set([0, 1, 2, ...command.exitCodes]);
   return [...exitCodes].filter(([code]) => codes.has(code));
 }
 
 /** The flags of a command, in the order of the table: its own, or those that every command has. */
-export function flagsOf(command: CommandName, ofAll: boolean): OptionDefinition[] {
+function flagsOf(command: CommandName, ofAll: boolean): OptionDefinition[] {
   return optionTable.filter(
     (option) => takesFlag(option, command) && (option.commands === 'all') === ofAll,
   );

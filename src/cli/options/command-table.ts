@@ -1,6 +1,6 @@
 import type { CommandName } from './option.ts';
 
-export type CommandGroup = 'Start' | 'Back up and look' | 'Trust' | 'Keys and settings' | 'Shell';
+type CommandGroup = 'Start' | 'Back up and look' | 'Trust' | 'Keys and settings' | 'Shell';
 
 /** One command, as help shows it. What it does is in `commands/`, loaded when it runs. */
 export interface CommandDefinition {

@@ -109,7 +109,7 @@ function addSwitch(
   else add('true');
 }
 
-export function flagSyntax({ name, short, value }: OptionDefinition): string {
+function flagSyntax({ name, short, value }: OptionDefinition): string {
   const long = value === undefined ? `--${name}` : `--${name} <${value}>`;
   return short === undefined ? long : `-${short}, ${long}`;
 }

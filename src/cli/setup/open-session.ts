@@ -61,7 +61,7 @@ export async function openForWriting(session: Session): Promise<OpenedRepository
 }
 
 /** The secret for opening, asked for only when it is needed, and only once. */
-export function lazySecret(session: Session, name: string): () => Promise<Secret> {
+function lazySecret(session: Session, name: string): () => Promise<Secret> {
   let secret: Promise<Secret> | undefined;
   return () =>
     (secret ??= secretOf(session.settings, session.io, { name, mayAsk: session.mayAsk }));
