@@ -48,7 +48,7 @@ const eventsBetweenBreaths = 2048;
 export async function buildTree(options: BuildTreeOptions): Promise<BuiltTree> {
   let captured: Uint8Array | undefined;
   const onEntry = (directory: ByteString, name: ByteString, entry: Uint8Array): void => {
-    if (options.capture !== undefined && pathOf(directory, name) === options.capture) captured = Uint8Array.from(entry);
+    if (options.capture !== undefined && pathOf(directory, name) === options.capture) captured = new Uint8Array(entry);
   };
   const results = Array.from({ length: priorityCount }, (_, priority) =>
     options.results.read(priority),
@@ -68,7 +68,7 @@ export async function buildTree(options: BuildTreeOptions): Promise<BuiltTree> {
     } else if (event.type === 'queued') {
       // The event is only valid until the next one, and reading a result may take a while.
       const { name, priority } = event;
-      const fingerprint = Uint8Array.from(event.fingerprint);
+      const fingerprint = new Uint8Array(event.fingerprint);
       const result = await results[priority]?.next();
       frame.addResult(name, fingerprint, result?.done === true ? undefined : result?.value);
     } else if (event.type === 'item') {
@@ -108,8 +108,8 @@ class TreeFrame {
   enter(event: Extract<ScanEvent, { type: 'enter' }>): TreeFrame {
     const door = {
       name: event.name,
-      fingerprint: Uint8Array.from(event.fingerprint),
-      entry: Uint8Array.from(event.entry),
+      fingerprint: new Uint8Array(event.fingerprint),
+      entry: new Uint8Array(event.entry),
     };
     return new TreeFrame(pathOf(this.path, event.name), this.#options, door, this.#onEntry);
   }
@@ -145,7 +145,7 @@ class TreeFrame {
     this.#takeChildren(undefined);
     const tree = this.#pageBuilder().finish();
     this.#itemWriter().finish();
-    const hash = event.type === 'leave' && !this.#uncertain ? Uint8Array.from(event.hash) : noHash;
+    const hash = event.type === 'leave' && !this.#uncertain ? new Uint8Array(event.hash) : noHash;
     state.putDirectory(source, this.path, { hash, tree });
     return { tree, unchanged: known !== undefined && bytesEqual(known.tree, tree) };
   }

@@ -44,6 +44,8 @@ export class LocalState implements Disposable {
   readonly #getResumed: StatementSync;
   readonly #putResumed: StatementSync;
   #hasResumed: boolean;
+  /** A new state is asked about every directory of a first backup in vain. */
+  readonly #hasDirectories: boolean;
 
   private constructor(database: DatabaseSync) {
     this.#database = database;
@@ -72,6 +74,7 @@ export class LocalState implements Disposable {
       'INSERT OR REPLACE INTO resumed (source, path, fingerprint, entry) VALUES (?, ?, ?, ?)',
     );
     this.#hasResumed = database.prepare('SELECT 1 FROM resumed LIMIT 1').get() !== undefined;
+    this.#hasDirectories = database.prepare('SELECT 1 FROM directories LIMIT 1').get() !== undefined;
   }
 
   /** Opens the state at `path`; a damaged or foreign file is replaced by an empty one. */
@@ -93,6 +96,7 @@ export class LocalState implements Disposable {
   }
 
   directory(source: Uint8Array, path: ByteString): DirectoryState | undefined {
+    if (!this.#hasDirectories) return undefined;
     const row = this.#getDirectory.get(source, bytesOfByteString(path));
     const hash = row?.['hash'];
     const tree = row?.['tree'];

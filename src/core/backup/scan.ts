@@ -125,13 +125,9 @@ export class Scan {
     else this.counts.dirs += 1;
     this.#ids(stat);
     const fingerprint = parent ? this.#count(parent, name, stat) : undefined;
-    const usesState = content !== 'passage' && state !== undefined;
-    const frame = new ScanFrame(
-      path,
-      stat,
-      usesState ? state.directory(source, path) : undefined,
-      usesState ? state.items(source, path) : [][Symbol.iterator](),
-    );
+    const known = content === 'passage' ? undefined : state?.directory(source, path);
+    const items = known && state ? state.items(source, path) : [][Symbol.iterator]();
+    const frame = new ScanFrame(path, stat, known, items);
     if (content === 'passage') frame.uncertain = true;
     if (content === 'unreadable') frame.unreadable = true;
     this.#frames.push(frame);
@@ -303,7 +299,7 @@ export class Scan {
   #count(parent: ScanFrame, name: ByteString, stat: FileStat): Uint8Array {
     const racy = this.#isRacy(stat);
     const at = parent.add(name, stat, racy);
-    const fingerprint = racy ? staleFingerprint : Uint8Array.from(parent.fingerprint(at));
+    const fingerprint = racy ? staleFingerprint : new Uint8Array(parent.fingerprint(at));
     if (parent.inOrder) parent.release();
     else if (parent.isWide) this.#goInOrder(parent);
     return fingerprint;

@@ -40,7 +40,7 @@ export async function storeStream(options: StreamFileOptions): Promise<StreamedF
     }
     if (piece.byteLength === 0) return;
     // Its own memory, so that it moves to the worker instead of being copied.
-    const own = Uint8Array.from(piece);
+    const own = new Uint8Array(piece);
     const result = await options.pool.run({ type: 'store-bytes', bytes: own, last }, own.byteLength, [own.buffer]);
     result.lengths.forEach((length, at) => chunks.add(result.ids.subarray(at * 32, at * 32 + 32), length));
     bytesNew += result.bytesNew;
@@ -74,10 +74,10 @@ function contentOf(
   small: Buffer | undefined,
   trees: TreeStore,
 ): Pick<TreeEntry, 'inline' | 'chunks' | 'lengths' | 'list'> {
-  if (small !== undefined) return small.byteLength > 0 ? { inline: Uint8Array.from(small) } : {};
+  if (small !== undefined) return small.byteLength > 0 ? { inline: new Uint8Array(small) } : {};
   const ids = chunks.idBytes();
   if (chunks.count <= entryChunksMax) {
-    return { chunks: Uint8Array.from(ids), ...(chunks.count > 1 ? { lengths: chunks.lengths } : {}) };
+    return { chunks: new Uint8Array(ids), ...(chunks.count > 1 ? { lengths: chunks.lengths } : {}) };
   }
   const pages = new ListPageBuilder((page) => trees.put('list', page));
   chunks.lengths.forEach((length, at) => pages.add(ids.subarray(at * 32, at * 32 + 32), length));

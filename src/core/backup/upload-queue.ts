@@ -107,9 +107,9 @@ export class UploadQueue {
     return {
       directory: byteStringOf(record.subarray(16, directoryEnd)),
       name: byteStringOf(record.subarray(directoryEnd, nameEnd)),
-      fingerprint: Uint8Array.from(record.subarray(nameEnd, nameEnd + fingerprintBytes)),
+      fingerprint: new Uint8Array(record.subarray(nameEnd, nameEnd + fingerprintBytes)),
       size: record.readDoubleLE(8),
-      fileId: Uint8Array.from(record.subarray(nameEnd + fingerprintBytes)),
+      fileId: new Uint8Array(record.subarray(nameEnd + fingerprintBytes)),
     };
   }
 }

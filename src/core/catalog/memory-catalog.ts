@@ -19,8 +19,8 @@ export class MemoryCatalog implements Catalog {
     const found = { tip: this.#tip(), sameNumber: this.#rows[row.number - 1] };
     if (!mayAppend(row, expected, found)) return;
     const { number, lineage, hash, bytes, payload } = row;
-    this.#rows.push({ number, lineage, hash, bytes: Uint8Array.from(bytes) });
-    if (payload !== undefined) this.#payloads.set(number, Uint8Array.from(payload));
+    this.#rows.push({ number, lineage, hash, bytes: new Uint8Array(bytes) });
+    if (payload !== undefined) this.#payloads.set(number, new Uint8Array(payload));
   }
 
   async *read(afterNumber: number): AsyncIterable<EntryRow> {
@@ -28,10 +28,10 @@ export class MemoryCatalog implements Catalog {
       const row = this.#rows[index];
       if (row === undefined) break;
       const payload = this.#payloads.get(row.number);
-      const bytes = Uint8Array.from(row.bytes);
+      const bytes = new Uint8Array(row.bytes);
       yield payload === undefined
         ? { ...row, bytes }
-        : { ...row, bytes, payload: Uint8Array.from(payload) };
+        : { ...row, bytes, payload: new Uint8Array(payload) };
     }
   }
 
@@ -58,5 +58,5 @@ export class MemoryCatalog implements Catalog {
 }
 
 function copyOf<T extends MetaValue | undefined>(value: T): T | Uint8Array {
-  return value instanceof Uint8Array ? Uint8Array.from(value) : value;
+  return value instanceof Uint8Array ? new Uint8Array(value) : value;
 }

@@ -140,7 +140,7 @@ export class ChunkTableBuilder {
     }
     const idBytes = this.chunkCount * chunkIdBytes;
     bytes.set(this.#ids.subarray(0, idBytes), at);
-    return Uint8Array.from(bytes.subarray(0, at + idBytes));
+    return new Uint8Array(bytes.subarray(0, at + idBytes));
   }
 }
 

@@ -112,7 +112,7 @@ export function decodeObjectHeader(
     slot,
     epoch: buffer.readUInt32LE(12),
     repository: toHex(buffer.subarray(16, 32)) as RepositoryId,
-    salt: Uint8Array.from(buffer.subarray(32, headerBytes)),
+    salt: new Uint8Array(buffer.subarray(32, headerBytes)),
   };
   const why = inconsistency(header);
   if (why !== undefined) throw headerDamaged(why);

@@ -92,8 +92,8 @@ export function decodePackTrailer(trailer: Uint8Array, packBytes: number): PackT
     pieceCount * pieceHashBytes === pieceTableBytes(pieceTableOffset) &&
     pieceTableOffset + pieceCount * pieceHashBytes + trailerBytes === packBytes;
   if (!fits) throw trailerDamaged();
-  const trailerHash = Uint8Array.from(buffer.subarray(88, 120));
-  const header = Uint8Array.from(buffer.subarray(0, headerBytes));
+  const trailerHash = new Uint8Array(buffer.subarray(88, 120));
+  const header = new Uint8Array(buffer.subarray(0, headerBytes));
   return { header, pieceTableOffset, tableBytes, pieceCount, hash: trailerHash };
 }
 

@@ -88,11 +88,11 @@ function readSlot(
   if (version !== formatVersion) return version;
   return {
     turn: Number(bytes.readBigUInt64LE(16)),
-    generation: Uint8Array.from(bytes.subarray(24, 40)),
-    writer: Uint8Array.from(bytes.subarray(40, 56)),
+    generation: new Uint8Array(bytes.subarray(24, 40)),
+    writer: new Uint8Array(bytes.subarray(40, 56)),
     start: {
       position: Number(bytes.readBigUInt64LE(56)),
-      chain: Uint8Array.from(bytes.subarray(64, 72)),
+      chain: new Uint8Array(bytes.subarray(64, 72)),
     },
   };
 }

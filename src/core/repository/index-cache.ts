@@ -90,7 +90,7 @@ async function readRecentPacks(cacheDir: string): Promise<ReadonlyMap<PackName, 
     await using log = await FileJournal.open(path, { readOnly: true });
     for await (const record of log.records()) {
       const logged = decodeLoggedPack(record);
-      if (logged) recent.set(logged.pack.name, { ...logged, table: Uint8Array.from(logged.table) });
+      if (logged) recent.set(logged.pack.name, { ...logged, table: new Uint8Array(logged.table) });
     }
   } catch (error) {
     // Another process is at it, or it is damaged: the mirrors have the same.

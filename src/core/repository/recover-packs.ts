@@ -40,9 +40,9 @@ export async function recoverPacks(
     if (logged === undefined) continue;
     const { pack, table, tableOffset } = logged;
     if (state.packs.lifeOf(pack.name) === 'swept') continue;
-    if (state.packs.numberOf(pack.name) === undefined) packs.push({ ...pack, salt: Uint8Array.from(pack.salt) });
-    const own = Uint8Array.from(table);
-    repository.recentPacks.add({ pack: { ...pack, salt: Uint8Array.from(pack.salt) }, table: own, tableOffset });
+    if (state.packs.numberOf(pack.name) === undefined) packs.push({ ...pack, salt: new Uint8Array(pack.salt) });
+    const own = new Uint8Array(table);
+    repository.recentPacks.add({ pack: { ...pack, salt: new Uint8Array(pack.salt) }, table: own, tableOffset });
     indexPack(index, state.packs.add(pack), decodeChunkTable(own, tableOffset));
   }
   if (packs.length > 0 || state.openSessions.has(session)) {

@@ -42,7 +42,7 @@ export class ContentComparer {
     const ids: Uint8Array[] = [];
     const lengths: number[] = [];
     for await (const { id, length } of this.#work.trees.content(entry)) {
-      ids.push(Uint8Array.from(id));
+      ids.push(new Uint8Array(id));
       lengths.push(length);
     }
     this.#batch.push({ path, entry, existing, ids: Buffer.concat(ids), lengths });

@@ -137,7 +137,7 @@ class Planner {
       relative,
       entry,
       parent,
-      entries: tree === undefined ? noEntries() : trees.entries(Uint8Array.from(tree)),
+      entries: tree === undefined ? noEntries() : trees.entries(new Uint8Array(tree)),
       included,
       state: 'pending',
       names: options.delete && included ? new Set() : undefined,
@@ -288,7 +288,7 @@ class Planner {
     const number = this.#plan.addFile(relative, encodeEntry(entry), state);
     if (entry.xattrsRef) {
       const { chunks, context } = this.#work;
-      const bytes = Uint8Array.from(await chunks.read('data', entry.xattrsRef, context.signal));
+      const bytes = new Uint8Array(await chunks.read('data', entry.xattrsRef, context.signal));
       this.#plan.xattrs.set(number, decodeXattrs(bytes));
     }
     const { monitor } = this.#work.context;

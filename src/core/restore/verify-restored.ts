@@ -16,7 +16,7 @@ export async function verifyRestored(work: RestoreWork, plan: RestorePlan): Prom
   });
   for (let number = 0; number < plan.files.count; number++) {
     const { path, entry: encoded } = plan.files.at(number);
-    const entry = decodeEntry(Uint8Array.from(encoded));
+    const entry = decodeEntry(new Uint8Array(encoded));
     const existing = target.lstat(path);
     if (existing === undefined || existing.size !== entry.size) {
       const message = `${displayPath(path)} is not there in its full length`;

@@ -36,7 +36,7 @@ export async function checkStructure(
       try {
         for await (const entry of trees.entries(tree)) {
           const entryPath = path === '/' ? `/${entry.name}` : `${path}/${entry.name}`;
-          if (entry.tree) open.push({ path: entryPath, tree: Uint8Array.from(entry.tree) });
+          if (entry.tree) open.push({ path: entryPath, tree: new Uint8Array(entry.tree) });
           const reason = await lossOf(entry, trees, repository);
           if (reason !== undefined) onLoss({ snapshot, path: entryPath, reason });
         }

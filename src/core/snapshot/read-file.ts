@@ -26,6 +26,6 @@ export async function* readFile(
   if (entry.inline) yield entry.inline;
   const chunks = await repository.chunks(signal);
   for await (const { id } of new TreeReader(chunks, signal).content(entry)) {
-    yield Uint8Array.from(await chunks.read('data', id, signal));
+    yield new Uint8Array(await chunks.read('data', id, signal));
   }
 }

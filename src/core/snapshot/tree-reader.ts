@@ -34,7 +34,7 @@ export class TreeReader {
       if (isLeafPage(page)) return page.entries.find((entry) => entry.name === name);
       const child = page.children.findLast(({ firstName }) => firstName <= name);
       if (child === undefined) return undefined;
-      id = Uint8Array.from(child.id);
+      id = new Uint8Array(child.id);
     }
     throw tooDeep(tree);
   }
@@ -60,12 +60,12 @@ export class TreeReader {
         yield { id: chunks.subarray(at * 32, at * 32 + 32), length: lengths[at] ?? 0 };
       }
     } else if (list !== undefined) {
-      yield* this.#listed(Uint8Array.from(list), undefined);
+      yield* this.#listed(new Uint8Array(list), undefined);
     }
   }
 
   async *#listed(id: ChunkId, level: number | undefined): AsyncGenerator<ContentChunk> {
-    const bytes = Uint8Array.from(await this.#chunks.read('list', id, this.#signal));
+    const bytes = new Uint8Array(await this.#chunks.read('list', id, this.#signal));
     const page = decodeListPage(bytes);
     // Levels must fall by one, so that no page can lead back to itself.
     if (level !== undefined && page.level !== level) throw wrongLevel(id);
@@ -97,7 +97,7 @@ export class TreeReader {
 
   async #page(id: ChunkId): Promise<TreePage> {
     // A copy, because the block it lies in may be dropped while the page is in use.
-    return decodeTreePage(Uint8Array.from(await this.#chunks.read('tree', id, this.#signal)));
+    return decodeTreePage(new Uint8Array(await this.#chunks.read('tree', id, this.#signal)));
   }
 }
 

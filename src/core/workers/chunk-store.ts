@@ -106,7 +106,7 @@ export class ChunkStore {
     this.#options.lend({
       type: 'store-block',
       plain: plain.subarray(0, this.#lentBytes),
-      ids: Uint8Array.from(chunks.idBytes()),
+      ids: new Uint8Array(chunks.idBytes()),
       lengths: Uint32Array.from(chunks.lengths),
     });
     this.#lentBytes = 0;

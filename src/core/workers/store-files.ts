@@ -156,7 +156,7 @@ function readContent(
   }
   if (filled > expected) return readLarge(fd, path, filled, context);
   if (filled <= inlineFileBytesMax) {
-    return { inline: Uint8Array.from(room.subarray(0, filled)), bytes: filled };
+    return { inline: new Uint8Array(room.subarray(0, filled)), bytes: filled };
   }
   const chunks = new ChunkList();
   chunks.add(context.chunks.storeRoom(room, filled), filled);
@@ -182,7 +182,7 @@ function readLarge(
     end += count;
     const last = count === 0;
     if (last && offset <= inlineFileBytesMax && chunks.count === 0) {
-      return { inline: Uint8Array.from(window.subarray(0, end)), bytes: offset };
+      return { inline: new Uint8Array(window.subarray(0, end)), bytes: offset };
     }
     if (end < window.byteLength && !last) continue;
     start = context.chunks.storeRange(window, start, end, { last, huge, chunks });
@@ -221,7 +221,7 @@ function contentEntry(
   if (chunks === undefined) {
     if (content.bytes > 0 && content.inline) base.inline = content.inline;
   } else if (chunks.count <= entryChunksMax) {
-    base.chunks = Uint8Array.from(chunks.idBytes());
+    base.chunks = new Uint8Array(chunks.idBytes());
     if (chunks.count > 1) base.lengths = chunks.lengths;
   } else {
     base.list = chunkListOf(chunks, context);

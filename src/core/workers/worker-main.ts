@@ -169,9 +169,9 @@ class WorkerState {
     chunks.finishLending();
     return {
       type: 'store-bytes',
-      ids: Uint8Array.from(list.idBytes()),
+      ids: new Uint8Array(list.idBytes()),
       lengths: Uint32Array.from(list.lengths),
-      rest: Uint8Array.from(bytes.subarray(end)),
+      rest: new Uint8Array(bytes.subarray(end)),
       bytesNew: chunks.bytesNew - before,
     };
   }
