@@ -3,12 +3,14 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  cpSync,
   existsSync,
   mkdirSync,
   openSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytes, TemporaryDirectory } from '../../../test/fidelity/temporary-directory.ts';
@@ -253,6 +255,27 @@ describe('without koffi', () => {
       expect(Math.abs(stat.mtimeNanos - base.mtimeNanos)).toBeLessThan(1000);
     }
     expect(readXattrs(file, plain)).toEqual([]);
+  });
+
+  it('goes on, and says so', () => {
+    // Where koffi was built for another machine.
+    mkdirSync(directory.text('node_modules/koffi'), { recursive: true });
+    writeFileSync(
+      directory.text('node_modules/koffi/index.js'),
+      'throw new Error("wrong ELF class")',
+    );
+    const rooms = ['base', 'errors', 'files'];
+    for (const room of rooms) {
+      const from = fileURLToPath(new URL(`../${room}`, import.meta.url));
+      cpSync(from, directory.text(`core/${room}`), { recursive: true });
+    }
+    writeFileSync(directory.text('package.json'), '{"type":"module"}');
+    const program = `
+      import { nativeCalls } from ${JSON.stringify(`${directory.root}/core/files/index.ts`)};
+      console.log(nativeCalls().capabilities.missingBecause);`;
+    const options = ['--input-type=module', '-e', program];
+    const output = execFileSync(process.execPath, options, { encoding: 'utf8' });
+    expect(output).toMatch(/^the optional package "koffi" does not load: wrong ELF class\n$/);
   });
 
   it('does not follow a symlink', () => {
