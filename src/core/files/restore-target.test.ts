@@ -285,6 +285,17 @@ describe('RestoreTarget', () => {
     expect(readdirSync('/proc/self/fd').length).toBe(before - 1);
   });
 
+  it('uses no descriptor that was closed when reaching a path failed', () => {
+    const deep = Array.from({ length: 100 }, () => 'd').join('/');
+    mkdirSync(`${inside}/${deep}`, { recursive: true });
+    mkdirSync(`${inside}/x`);
+    const target = targetWith();
+    write(target, 'x/1');
+    expect(() => write(target, `${deep}/none/y`)).toThrow(fails('TARGET_UNWRITABLE'));
+    write(target, 'x/2');
+    expect(readdirSync(`${inside}/x`).sort()).toEqual(['1', '2']);
+  });
+
   it('gives metadata to what it made', () => {
     const target = targetWith();
     write(target, 'x');
