@@ -40,6 +40,10 @@ export class CliMonitor implements Monitor {
     this.#options = options;
   }
 
+  get wantsItems(): boolean {
+    return this.#options.verbosity > 0;
+  }
+
   /** The most severe of all problems, 0 if there was none. */
   get exitCode(): number {
     return this.#exitCode;

@@ -48,7 +48,8 @@ const eventsBetweenBreaths = 2048;
 export async function buildTree(options: BuildTreeOptions): Promise<BuiltTree> {
   let captured: Uint8Array | undefined;
   const onEntry = (directory: ByteString, name: ByteString, entry: Uint8Array): void => {
-    if (options.capture !== undefined && pathOf(directory, name) === options.capture) captured = new Uint8Array(entry);
+    if (options.capture !== undefined && pathOf(directory, name) === options.capture)
+      captured = new Uint8Array(entry);
   };
   const results = Array.from({ length: priorityCount }, (_, priority) =>
     options.results.read(priority),
@@ -98,7 +99,12 @@ class TreeFrame {
   inOrder = false;
   #uncertain = false;
 
-  constructor(path: ByteString, options: BuildTreeOptions, door: Door | undefined, onEntry: OnEntry) {
+  constructor(
+    path: ByteString,
+    options: BuildTreeOptions,
+    door: Door | undefined,
+    onEntry: OnEntry,
+  ) {
     this.path = path;
     this.#options = options;
     this.#door = door;
@@ -134,12 +140,16 @@ class TreeFrame {
   }
 
   /** Finishes the pages; `unchanged` if they are those that the local state had. */
-  leave(event: Extract<ScanEvent, { type: 'leave' | 'leave-unreadable' }>): { readonly tree: ChunkId; readonly unchanged: boolean } {
+  leave(event: Extract<ScanEvent, { type: 'leave' | 'leave-unreadable' }>): {
+    readonly tree: ChunkId;
+    readonly unchanged: boolean;
+  } {
     const { state, source } = this.#options;
     const known = state.directory(source, this.path);
     const same = event.type === 'leave' && event.same;
     if (same && known !== undefined) {
-      if (this.#children.every(({ unchanged }) => unchanged)) return { tree: known.tree, unchanged: true };
+      if (this.#children.every(({ unchanged }) => unchanged))
+        return { tree: known.tree, unchanged: true };
       this.#addKnownItems();
     }
     this.#takeChildren(undefined);
@@ -207,7 +217,8 @@ class TreeFrame {
 
 /** The path of a name in a directory; `/` without either. */
 function pathOf(directory: ByteString | undefined, name: ByteString | undefined): ByteString {
-  const path = directory === undefined ? '/' : directory === '/' ? `/${name}` : `${directory}/${name}`;
+  const path =
+    directory === undefined ? '/' : directory === '/' ? `/${name}` : `${directory}/${name}`;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
   return path as ByteString;
 }

@@ -41,7 +41,11 @@ export function writeFingerprint(stat: FileStat, target: Buffer, offset: number)
 export const staleFingerprint: Uint8Array = new Uint8Array(fingerprintBytes).fill(0xff);
 
 /** The numbers that a worker compares before and after reading (see `StoreFilesTask.states`). */
-export function statesOfFingerprint(fingerprint: Uint8Array, target: Float64Array, offset: number): void {
+export function statesOfFingerprint(
+  fingerprint: Uint8Array,
+  target: Float64Array,
+  offset: number,
+): void {
   const bytes = asBuffer(fingerprint);
   target[offset] = bytes.readDoubleLE(16);
   target[offset + 1] = bytes.readDoubleLE(24);

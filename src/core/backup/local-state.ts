@@ -74,7 +74,8 @@ export class LocalState implements Disposable {
       'INSERT OR REPLACE INTO resumed (source, path, fingerprint, entry) VALUES (?, ?, ?, ?)',
     );
     this.#hasResumed = database.prepare('SELECT 1 FROM resumed LIMIT 1').get() !== undefined;
-    this.#hasDirectories = database.prepare('SELECT 1 FROM directories LIMIT 1').get() !== undefined;
+    this.#hasDirectories =
+      database.prepare('SELECT 1 FROM directories LIMIT 1').get() !== undefined;
   }
 
   /** Opens the state at `path`; a damaged or foreign file is replaced by an empty one. */
@@ -178,7 +179,9 @@ export class LocalState implements Disposable {
 
   /** Forgets everything. */
   clear(): void {
-    this.#database.exec('DELETE FROM directories; DELETE FROM items; DELETE FROM meta; DELETE FROM resumed;');
+    this.#database.exec(
+      'DELETE FROM directories; DELETE FROM items; DELETE FROM meta; DELETE FROM resumed;',
+    );
   }
 
   [Symbol.dispose](): void {
@@ -199,10 +202,7 @@ export class ItemWriter {
   #bytes = 0;
   #page = 0;
 
-  constructor(
-    put: (page: number, bytes: Uint8Array) => void,
-    deleteFrom: (page: number) => void,
-  ) {
+  constructor(put: (page: number, bytes: Uint8Array) => void, deleteFrom: (page: number) => void) {
     this.#put = put;
     this.#deleteFrom = deleteFrom;
   }
@@ -251,7 +251,9 @@ function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   try {
     // Lost after a power cut it only costs a full read; so it need not wait for the disk.
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;');
+    database.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;',
+    );
     const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
     if (version !== schemaVersion) {
       database.exec(`
@@ -272,4 +274,3 @@ function openDatabase(path: string): DatabaseSync {
     throw error;
   }
 }
-

@@ -31,14 +31,20 @@ export async function recoverSessions(
   }
 }
 
-async function recoverResults(directory: string, state: LocalState, source: Uint8Array): Promise<void> {
+async function recoverResults(
+  directory: string,
+  state: LocalState,
+  source: Uint8Array,
+): Promise<void> {
   state.begin();
   for (const name of resultLogNames) {
     const path = join(directory, name);
     if (!existsSync(path)) continue;
     await using log = await FileJournal.open(path);
     for await (const record of log.records()) {
-      for (const { directory: parent, name: file, fingerprint, outcome, entry } of decodeResults(record)) {
+      for (const { directory: parent, name: file, fingerprint, outcome, entry } of decodeResults(
+        record,
+      )) {
         if (outcome !== 'stored') continue;
         const path = parent === '/' ? `/${file}` : `${parent}/${file}`;
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings

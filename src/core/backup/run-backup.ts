@@ -43,10 +43,24 @@ async function save(
   await recoverSessions(repository, state, source, context.signal);
   const parent = parentSnapshot(repository, source);
   // No signal: what was begun is brought to an orderly end. The scan and the upload heed it.
-  await using session = await WriteSession.begin(repository, { host: options.host, parent: parent?.id });
+  await using session = await WriteSession.begin(repository, {
+    host: options.host,
+    parent: parent?.id,
+  });
   await using pool = repository.startWorkers((pack, release) => session.addPack(pack, release));
   const trees = new TreeStore(repository, (pack) => session.addPack(pack, () => {}));
-  const work = { repository, options, context, source, startMs, session, pool, trees, state, parent };
+  const work = {
+    repository,
+    options,
+    context,
+    source,
+    startMs,
+    session,
+    pool,
+    trees,
+    state,
+    parent,
+  };
   const saved = options.stdin ? await saveStream(work, options.stdin) : await saveTree(work);
   const record = snapshotOf(work, saved);
   const chunk = trees.put('snapshot', encodeSnapshotRecord(record));
@@ -83,9 +97,14 @@ async function withTypedErrors<T>(action: () => Promise<T>): Promise<T> {
   } catch (error) {
     const code = systemErrorCode(error);
     if (error instanceof VersionsError || (code !== 'ENOSPC' && code !== 'EDQUOT')) throw error;
-    throw new VersionsError('Unavailable', 'LOCAL_DISK_FULL', 'The disk that holds the cache of this machine is full', {
-      hint: 'Make room there, or choose another place with --cache-dir; nothing that was stored is lost',
-      cause: error,
-    });
+    throw new VersionsError(
+      'Unavailable',
+      'LOCAL_DISK_FULL',
+      'The disk that holds the cache of this machine is full',
+      {
+        hint: 'Make room there, or choose another place with --cache-dir; nothing that was stored is lost',
+        cause: error,
+      },
+    );
   }
 }

@@ -28,7 +28,11 @@ export async function saveStream(work: BackupWork, input: StreamInput): Promise<
   await pool.runOnAll({ type: 'flush' });
   await session.settle();
   const rule = new TreePageRule(repository.keys.pageKey());
-  const root = wrapInPath(file.entry, path, { rule, storePage: (page) => trees.put('tree', page), startMs });
+  const root = wrapInPath(file.entry, path, {
+    rule,
+    storePage: (page) => trees.put('tree', page),
+    startMs,
+  });
   return {
     root,
     counts: {

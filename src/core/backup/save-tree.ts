@@ -35,7 +35,10 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
     });
     const upload = new Upload({ queue, pool: work.pool, results, monitor: context.monitor });
     const stop = await scanAndUpload(scan, upload, work);
-    if (scan.counts.files + scan.counts.dirs + scan.counts.others === 0 && scan.missing.length > 0) {
+    if (
+      scan.counts.files + scan.counts.dirs + scan.counts.others === 0 &&
+      scan.missing.length > 0
+    ) {
       throw nothingFound(scan.missing);
     }
     const emptied = stop === undefined ? await emptiedPaths(scan, work) : [];
@@ -136,7 +139,16 @@ async function buildRoot(
   const rule = new TreePageRule(repository.keys.pageKey());
   const [only] = options.paths;
   const capture = options.as === undefined ? undefined : only;
-  const built = await buildTree({ events, results, state, source, rule, storePage, breathe, capture });
+  const built = await buildTree({
+    events,
+    results,
+    state,
+    source,
+    rule,
+    storePage,
+    breathe,
+    capture,
+  });
   if (options.as === undefined) return built.root;
   assert(built.captured !== undefined, 'The path of --as was not saved');
   return wrapInPath(built.captured, options.as, { rule, storePage, startMs });
@@ -162,9 +174,14 @@ async function emptiedPaths(scan: Scan, work: BackupWork): Promise<readonly Byte
 
 function nothingFound(missing: readonly ByteString[]): VersionsError {
   const paths = missing.map((path) => displayPath(path)).join(', ');
-  return new VersionsError('Source', 'NOTHING_TO_SAVE', `Nothing was saved: ${paths} cannot be found`, {
-    hint: 'Check the paths given to "versions backup"',
-  });
+  return new VersionsError(
+    'Source',
+    'NOTHING_TO_SAVE',
+    `Nothing was saved: ${paths} cannot be found`,
+    {
+      hint: 'Check the paths given to "versions backup"',
+    },
+  );
 }
 
 function breathe(): Promise<void> {
@@ -174,5 +191,7 @@ function breathe(): Promise<void> {
 function aborted(signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return new Promise(() => {});
   if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  return new Promise((resolve) =>
+    signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
 }

@@ -98,13 +98,18 @@ function decode(record: Buffer): ScanEvent {
   const code = record[0];
   if (code === codes['in-order']) return { type: 'in-order' };
   if (code === codes['leave-unreadable']) return { type: 'leave-unreadable' };
-  if (code === codes.leave) return { type: 'leave', same: record[1] === 1, hash: record.subarray(2) };
+  if (code === codes.leave)
+    return { type: 'leave', same: record[1] === 1, hash: record.subarray(2) };
   const fingerprintAt = nameAt + record.readUInt16LE(2);
   const entryAt = fingerprintAt + fingerprintBytes;
   const name = byteStringOf(record.subarray(nameAt, fingerprintAt));
   const fingerprint = record.subarray(fingerprintAt, entryAt);
   if (code === codes.queued) return { type: 'queued', name, fingerprint, priority: record[1] ?? 0 };
   assert(code === codes.item || code === codes.enter, 'A scan event is malformed');
-  return { type: code === codes.item ? 'item' : 'enter', name, fingerprint, entry: record.subarray(entryAt) };
+  return {
+    type: code === codes.item ? 'item' : 'enter',
+    name,
+    fingerprint,
+    entry: record.subarray(entryAt),
+  };
 }
-

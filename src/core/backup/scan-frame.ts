@@ -93,7 +93,9 @@ export class ScanFrame {
 
   /** Is the directory as it was known? */
   isSame(hash: Uint8Array): boolean {
-    return this.known !== undefined && !bytesEqual(hash, noHash) && bytesEqual(hash, this.known.hash);
+    return (
+      this.known !== undefined && !bytesEqual(hash, noHash) && bytesEqual(hash, this.known.hash)
+    );
   }
 
   /** The known item of this name, passing over those before it; names are asked for ascending. */

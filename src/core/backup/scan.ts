@@ -1,7 +1,21 @@
-import { bytesEqual, bytesOfByteString, displayPath, type ByteString, type ChunkId } from '../base/index.ts';
+import {
+  bytesEqual,
+  bytesOfByteString,
+  displayPath,
+  type ByteString,
+  type ChunkId,
+} from '../base/index.ts';
 import type { IdentityHasher } from '../crypto/index.ts';
 import { isVersionsError } from '../errors/index.ts';
-import { isRacy, readlink, walkSource, type FileStat, type Moment, type WalkEvent, type WalkOptions } from '../files/index.ts';
+import {
+  isRacy,
+  readlink,
+  walkSource,
+  type FileStat,
+  type Moment,
+  type WalkEvent,
+  type WalkOptions,
+} from '../files/index.ts';
 import { decodeEntry, encodeEntry, type TreeEntry } from '../format/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import { entryOfStat, xattrFields } from '../workers/index.ts';
@@ -189,7 +203,8 @@ export class Scan {
 
   #countUnchanged(frame: ScanFrame): void {
     const { monitor } = this.#options;
-    for (const { stat } of frame.buffered) {
+    for (const { name, stat } of frame.buffered) {
+      this.#item('unchanged', joined(frame.path, name), stat.size);
       if (stat.kind !== 'file') continue;
       this.counts.filesUnchanged += 1;
       monitor.count('filesDone', 1);
@@ -204,29 +219,45 @@ export class Scan {
     const kept = racy ? staleFingerprint : fingerprint;
     const known = frame.knownItem(name);
     const unchanged = known !== undefined && bytesEqual(known.fingerprint, fingerprint);
-    if (unchanged && this.#mayReuse(known.entry)) this.#keep(name, stat, kept, known.entry);
-    else if (stat.kind !== 'file') this.#recordOther(frame, name, stat, kept);
+    if (unchanged && this.#mayReuse(known.entry))
+      this.#keep(joined(frame.path, name), name, stat, kept, known.entry);
+    else if (stat.kind !== 'file') this.#recordOther(frame, entry, kept, known !== undefined);
     else this.#decideFile(frame, entry, fingerprint, known !== undefined);
   }
 
-  #keep(name: ByteString, stat: FileStat, fingerprint: Uint8Array, entry: Uint8Array): void {
+  // oxlint-disable-next-line max-params -- private, in the hot loop
+  #keep(
+    path: ByteString,
+    name: ByteString,
+    stat: FileStat,
+    fingerprint: Uint8Array,
+    entry: Uint8Array,
+  ): void {
     const { events, monitor } = this.#options;
     events.add({ type: 'item', name, fingerprint, entry });
+    this.#item('unchanged', path, stat.size);
     if (stat.kind !== 'file') return;
     this.counts.filesUnchanged += 1;
     monitor.count('filesDone', 1);
     monitor.count('bytesDone', stat.size);
   }
 
-  #decideFile(frame: ScanFrame, entry: BufferedEntry, fingerprint: Uint8Array, known: boolean): void {
+  #decideFile(
+    frame: ScanFrame,
+    entry: BufferedEntry,
+    fingerprint: Uint8Array,
+    known: boolean,
+  ): void {
     const { events, queue, state, source, start } = this.#options;
     const { name, stat, racy } = entry;
     const kept = racy ? staleFingerprint : fingerprint;
     const path = joined(frame.path, name);
     const resumed = state?.resumed(source, path, fingerprint);
-    if (resumed !== undefined && this.#mayReuse(resumed)) return this.#keep(name, stat, kept, resumed);
+    if (resumed !== undefined && this.#mayReuse(resumed))
+      return this.#keep(path, name, stat, kept, resumed);
     if (known) this.counts.filesChanged += 1;
     else this.counts.filesNew += 1;
+    this.#item(known ? 'changed' : 'new', path, stat.size);
     this.counts.bytesQueued += stat.size;
     const priority = priorityOf(frame.path, stat, start);
     const fileId = stat.linkCount > 1 ? this.#linkId(path, stat) : noFileId;
@@ -234,14 +265,21 @@ export class Scan {
     events.add({ type: 'queued', name, fingerprint: kept, priority });
   }
 
-  #recordOther(frame: ScanFrame, name: ByteString, stat: FileStat, fingerprint: Uint8Array): void {
+  #recordOther(
+    frame: ScanFrame,
+    found: BufferedEntry,
+    fingerprint: Uint8Array,
+    known: boolean,
+  ): void {
     const { events, monitor } = this.#options;
+    const { name, stat } = found;
     const path = joined(frame.path, name);
     try {
       const entry = this.#plainEntry(path, name, stat);
       const full: TreeEntry =
         stat.kind === 'symlink' ? { ...entry, target: bytesOfByteString(readlink(path)) } : entry;
       events.add({ type: 'item', name, fingerprint, entry: encodeEntry(full) });
+      this.#item(known ? 'changed' : 'new', path, stat.size);
     } catch (error) {
       if (!isVersionsError(error, 'Source')) throw error;
       frame.uncertain = true;
@@ -309,6 +347,11 @@ export class Scan {
     return isRacy(stat, this.#options.start);
   }
 
+  #item(action: string, path: ByteString, bytes: number): void {
+    const { monitor } = this.#options;
+    if (monitor.wantsItems !== false) monitor.item({ action, path: displayPath(path), bytes });
+  }
+
   #ids(stat: FileStat): void {
     this.uids.add(stat.uid);
     this.gids.add(stat.gid);
@@ -332,4 +375,3 @@ function joined(directory: ByteString, name: ByteString): ByteString {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
   return path as ByteString;
 }
-

@@ -63,7 +63,10 @@ export function streamPath(name: string): ByteString {
   return (text.startsWith('/') ? text : `/${text}`) as ByteString;
 }
 
-function namesOf(ids: ReadonlySet<number>, nameOf: (id: number) => string | undefined): ReadonlyMap<number, string> {
+function namesOf(
+  ids: ReadonlySet<number>,
+  nameOf: (id: number) => string | undefined,
+): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
   for (const id of [...ids].sort((a, b) => a - b)) {
     const name = nameOf(id);

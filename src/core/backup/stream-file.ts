@@ -41,8 +41,14 @@ export async function storeStream(options: StreamFileOptions): Promise<StreamedF
     if (piece.byteLength === 0) return;
     // Its own memory, so that it moves to the worker instead of being copied.
     const own = new Uint8Array(piece);
-    const result = await options.pool.run({ type: 'store-bytes', bytes: own, last }, own.byteLength, [own.buffer]);
-    result.lengths.forEach((length, at) => chunks.add(result.ids.subarray(at * 32, at * 32 + 32), length));
+    const result = await options.pool.run(
+      { type: 'store-bytes', bytes: own, last },
+      own.byteLength,
+      [own.buffer],
+    );
+    result.lengths.forEach((length, at) =>
+      chunks.add(result.ids.subarray(at * 32, at * 32 + 32), length),
+    );
     bytesNew += result.bytesNew;
     parts = result.rest.byteLength > 0 ? [result.rest] : [];
     gathered = result.rest.byteLength;
@@ -77,7 +83,10 @@ function contentOf(
   if (small !== undefined) return small.byteLength > 0 ? { inline: new Uint8Array(small) } : {};
   const ids = chunks.idBytes();
   if (chunks.count <= entryChunksMax) {
-    return { chunks: new Uint8Array(ids), ...(chunks.count > 1 ? { lengths: chunks.lengths } : {}) };
+    return {
+      chunks: new Uint8Array(ids),
+      ...(chunks.count > 1 ? { lengths: chunks.lengths } : {}),
+    };
   }
   const pages = new ListPageBuilder((page) => trees.put('list', page));
   chunks.lengths.forEach((length, at) => pages.add(ids.subarray(at * 32, at * 32 + 32), length));

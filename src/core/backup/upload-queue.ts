@@ -44,7 +44,9 @@ export class UploadQueue {
 
   add(priority: number, file: QueuedFile): void {
     const { directory, name, fingerprint, size, fileId } = file;
-    const record = Buffer.allocUnsafe(16 + directory.length + name.length + fingerprintBytes + fileId.byteLength);
+    const record = Buffer.allocUnsafe(
+      16 + directory.length + name.length + fingerprintBytes + fileId.byteLength,
+    );
     record.writeUInt32LE(directory.length, 0);
     record.writeUInt16LE(name.length, 4);
     record.writeUInt16LE(fileId.byteLength, 6);

@@ -1,7 +1,13 @@
 import { displayPath } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
+import { joinPath } from '../files/index.ts';
 import type { Monitor } from '../monitor/index.ts';
-import { stateNumbers, type StoreFilesResult, type StoreFilesTask, type WorkerPool } from '../workers/index.ts';
+import {
+  stateNumbers,
+  type StoreFilesResult,
+  type StoreFilesTask,
+  type WorkerPool,
+} from '../workers/index.ts';
 import { statesOfFingerprint } from './fingerprint.ts';
 import type { ResultLogs } from './results.ts';
 import type { QueuedBatch, UploadQueue } from './upload-queue.ts';
@@ -90,13 +96,15 @@ export class Upload {
     if (first) monitor.at('uploading', displayPath(first.directory));
     for (const problem of result.problems) {
       const file = batch.files[problem.file];
-      const path = file === undefined ? '' : displayPath(`${file.directory}/${file.name}` as typeof file.name);
+      const path = file === undefined ? '' : displayPath(joinPath(file.directory, file.name));
       if (problem.code === 'SOURCE_VANISHED') {
         monitor.note(`${path} vanished before it was read`);
         continue;
       }
       this.counts.problems += 1;
-      const message = problem.message.includes(path) ? problem.message : `${path}: ${problem.message}`;
+      const message = problem.message.includes(path)
+        ? problem.message
+        : `${path}: ${problem.message}`;
       monitor.problem(new VersionsError('Source', problem.code, message, { context: { path } }));
     }
   }

@@ -1,6 +1,11 @@
 import { dirname } from 'node:path/posix';
 import type { ByteString, ChunkId } from '../base/index.ts';
-import { decodeEntry, TreePageBuilder, type TreeEntry, type TreePageRule } from '../format/index.ts';
+import {
+  decodeEntry,
+  TreePageBuilder,
+  type TreeEntry,
+  type TreePageRule,
+} from '../format/index.ts';
 
 export interface WrapOptions {
   readonly rule: TreePageRule;

@@ -44,6 +44,8 @@ export type Counter =
  * implementations throttle. No method throws.
  */
 export interface Monitor {
+  /** False: `item` need not be called, which saves making its text. Absent: true. */
+  readonly wantsItems?: boolean;
   /** Adds `by` to a counter. */
   count(counter: Counter, by: number): void;
   /** The path that is worked on now, and in which phase. */
@@ -59,6 +61,7 @@ export interface Monitor {
 
 /** A monitor that shows nothing. */
 export const silentMonitor: Monitor = {
+  wantsItems: false,
   count() {},
   at() {},
   item() {},

@@ -62,7 +62,8 @@ export class ChunkUses {
     for (;;) {
       let best: RunReader | undefined;
       for (const reader of readers) {
-        if (reader.key !== undefined && (best?.key === undefined || reader.key < best.key)) best = reader;
+        if (reader.key !== undefined && (best?.key === undefined || reader.key < best.key))
+          best = reader;
       }
       if (best === undefined) return;
       yield best.take();
@@ -77,7 +78,9 @@ export class ChunkUses {
   }
 
   #grow(): void {
-    const larger = Buffer.allocUnsafe(Math.min(this.#run.byteLength * 2, this.#runRecords * recordBytes));
+    const larger = Buffer.allocUnsafe(
+      Math.min(this.#run.byteLength * 2, this.#runRecords * recordBytes),
+    );
     larger.set(this.#run.subarray(0, this.#count * recordBytes));
     this.#run = larger;
   }

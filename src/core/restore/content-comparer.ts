@@ -47,7 +47,8 @@ export class ContentComparer {
     }
     this.#batch.push({ path, entry, existing, ids: Buffer.concat(ids), lengths });
     this.#batchBytes += entry.size;
-    if (this.#batch.length >= batchFilesMax || this.#batchBytes >= batchBytesMax) await this.#send();
+    if (this.#batch.length >= batchFilesMax || this.#batchBytes >= batchBytesMax)
+      await this.#send();
   }
 
   /** Waits until everything is compared and told. */
@@ -82,7 +83,10 @@ export class ContentComparer {
   async #tell(batch: readonly Candidate[], matches: Uint8Array): Promise<void> {
     let at = 0;
     for (const { path, entry, existing, lengths } of batch) {
-      await this.#onCompared(path, entry, { existing, matches: matches.subarray(at, at + lengths.length) });
+      await this.#onCompared(path, entry, {
+        existing,
+        matches: matches.subarray(at, at + lengths.length),
+      });
       at += lengths.length;
     }
   }

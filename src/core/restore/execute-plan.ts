@@ -1,7 +1,13 @@
 import { displayPath, type ByteString } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { openBlock, packKey, type PackDirectory } from '../repository/index.ts';
-import { writeNumbers, type BlockPlace, type RestoreFile, type RestoreResult, type RestoreTask } from '../workers/index.ts';
+import {
+  writeNumbers,
+  type BlockPlace,
+  type RestoreFile,
+  type RestoreResult,
+  type RestoreTask,
+} from '../workers/index.ts';
 import type { ChunkUse } from './chunk-uses.ts';
 import type { RestorePlan } from './plan.ts';
 import { reportProblem, type RestoreWork } from './restore-work.ts';
@@ -119,7 +125,8 @@ class Execution {
     }
     counts.bytesFetched += bytes.byteLength;
     // A copy that was cut off shows as blocks that do not open.
-    if (bytes.byteLength < place.length) bytes = Buffer.concat([bytes, Buffer.alloc(place.length - bytes.byteLength)]);
+    if (bytes.byteLength < place.length)
+      bytes = Buffer.concat([bytes, Buffer.alloc(place.length - bytes.byteLength)]);
     const badBlocks = await this.#write(range, bytes);
     if (badBlocks.length > 0) await this.#retry(range, badBlocks);
   }
@@ -137,9 +144,17 @@ class Execution {
         const sealed = await repository.mirrors.get(key, {
           range: place,
           signal: context.signal,
-          accept: (bytes) => openBlock(bytes, block.position, range.directory, repository.keys) !== undefined,
+          accept: (bytes) =>
+            openBlock(bytes, block.position, range.directory, repository.keys) !== undefined,
         });
-        const again: Range = { directory: range.directory, offset: place.offset, end: place.offset + place.length, blocks: [{ ...block, at: 0 }], uses, blockOfUse: uses.map(() => 0) };
+        const again: Range = {
+          directory: range.directory,
+          offset: place.offset,
+          end: place.offset + place.length,
+          blocks: [{ ...block, at: 0 }],
+          uses,
+          blockOfUse: uses.map(() => 0),
+        };
         for (const { file } of uses) this.#spread.add(file);
         const stillBad = await this.#write(again, sealed);
         if (stillBad.length > 0) this.#lose(uses, undefined);
@@ -157,11 +172,32 @@ class Execution {
     const writes = new Float64Array(range.uses.length * writeNumbers);
     const ids = new Uint8Array(range.uses.length * 32);
     range.uses.forEach(({ location, file, fileOffset, id }, at) => {
-      writes.set([range.blockOfUse[at] ?? 0, location.offset, location.length, numbers.get(file) ?? 0, fileOffset], at * writeNumbers);
+      writes.set(
+        [
+          range.blockOfUse[at] ?? 0,
+          location.offset,
+          location.length,
+          numbers.get(file) ?? 0,
+          fileOffset,
+        ],
+        at * writeNumbers,
+      );
       ids.set(id, at * 32);
     });
-    const own = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
-    const task: RestoreTask = { type: 'restore', settings, packHeader: range.directory.header, bytes, blocks: range.blocks, files, writes, ids };
+    const own =
+      bytes.byteOffset === 0 &&
+      bytes.byteLength === bytes.buffer.byteLength &&
+      bytes.buffer instanceof ArrayBuffer;
+    const task: RestoreTask = {
+      type: 'restore',
+      settings,
+      packHeader: range.directory.header,
+      bytes,
+      blocks: range.blocks,
+      files,
+      writes,
+      ids,
+    };
     const transfer = own && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
     const result = await pool.run(task, bytes.byteLength, transfer);
     this.#take(result, [...numbers.keys()]);
@@ -169,7 +205,10 @@ class Execution {
   }
 
   /** The files of a task in its order, and the position of each. */
-  #filesOf(uses: readonly ChunkUse[]): { readonly files: RestoreFile[]; readonly numbers: ReadonlyMap<number, number> } {
+  #filesOf(uses: readonly ChunkUse[]): {
+    readonly files: RestoreFile[];
+    readonly numbers: ReadonlyMap<number, number>;
+  } {
     const here = new Map<number, number>();
     for (const { file } of uses) here.set(file, (here.get(file) ?? 0) + 1);
     const files: RestoreFile[] = [];
@@ -185,7 +224,13 @@ class Execution {
 
   #fileOf(file: number, complete: boolean): RestoreFile {
     const { path, entry } = this.#plan.files.at(file);
-    return { path, entry, complete, state: this.#plan.stateOf(file), xattrs: this.#plan.xattrs.get(file) };
+    return {
+      path,
+      entry,
+      complete,
+      state: this.#plan.stateOf(file),
+      xattrs: this.#plan.xattrs.get(file),
+    };
   }
 
   async #complete(numbers: readonly number[]): Promise<void> {
@@ -193,10 +238,22 @@ class Execution {
     const files = numbers.map((file) => {
       const { state, ...rest } = this.#fileOf(file, true);
       // Its content is in place by now; an absent one with several parts was made by a task.
-      return { ...rest, state: state === 'absent' && this.#spread.has(file) ? 'created' : state } as const;
+      return {
+        ...rest,
+        state: state === 'absent' && this.#spread.has(file) ? 'created' : state,
+      } as const;
     });
     const empty = new Uint8Array(0);
-    const task: RestoreTask = { type: 'restore', settings, packHeader: empty, bytes: empty, blocks: [], files, writes: new Float64Array(0), ids: empty };
+    const task: RestoreTask = {
+      type: 'restore',
+      settings,
+      packHeader: empty,
+      bytes: empty,
+      blocks: [],
+      files,
+      writes: new Float64Array(0),
+      ids: empty,
+    };
     await this.#start(async () => this.#take(await pool.run(task, 1), numbers));
   }
 
@@ -213,7 +270,8 @@ class Execution {
       counts.filesRestored -= 1;
       reportProblem(this.#work, new VersionsError('Source', code, message));
     }
-    for (const miss of result.misses) this.#plan.misses.add(this.#pathOf(numbers[miss.file] ?? -1), miss);
+    for (const miss of result.misses)
+      this.#plan.misses.add(this.#pathOf(numbers[miss.file] ?? -1), miss);
   }
 
   /** Chunks that no mirror has whole: the files that needed them are told, once each. */
@@ -225,10 +283,15 @@ class Execution {
       const shown = displayPath(this.#pathOf(file));
       reportProblem(
         this.#work,
-        new VersionsError('Corrupt', 'CONTENT_LOST', `${shown} is incomplete: no mirror has a good copy of a part of it`, {
-          hint: 'Run "versions verify --level data" to see what is damaged where',
-          cause: error,
-        }),
+        new VersionsError(
+          'Corrupt',
+          'CONTENT_LOST',
+          `${shown} is incomplete: no mirror has a good copy of a part of it`,
+          {
+            hint: 'Run "versions verify --level data" to see what is damaged where',
+            cause: error,
+          },
+        ),
       );
     }
   }
@@ -257,7 +320,8 @@ class Execution {
 /** May the block go into the range? */
 function fits(range: Range, pack: number, block: number, work: RestoreWork): boolean {
   const { directory } = range;
-  if (work.repository.state.packs.at(pack) !== directory.pack || range.uses.length >= writesMax) return false;
+  if (work.repository.state.packs.at(pack) !== directory.pack || range.uses.length >= writesMax)
+    return false;
   const offset = directory.table.blockOffsets[block] ?? 0;
   const stored = directory.table.blockStoredBytes[block] ?? 0;
   if (offset < range.end) return true;

@@ -54,7 +54,8 @@ export class FileTable {
   at(number: number): TableEntry {
     assert(number < this.#count, 'There is no such entry in the table');
     const offset = this.#offsets[number] ?? 0;
-    const next = number + 1 < this.#count ? (this.#offsets[number + 1] ?? 0) : this.#flushed + this.#used;
+    const next =
+      number + 1 < this.#count ? (this.#offsets[number + 1] ?? 0) : this.#flushed + this.#used;
     const record = this.#read(offset, next - offset);
     const pathEnd = 8 + record.readUInt32LE(0);
     return { path: byteStringOf(record.subarray(8, pathEnd)), entry: record.subarray(pathEnd) };
@@ -92,7 +93,13 @@ export class FileTable {
     this.#fd ??= openSync(this.#path, 'wx+', 0o600);
     let written = 0;
     while (written < this.#used) {
-      written += writeSync(this.#fd, this.#memory, written, this.#used - written, this.#flushed + written);
+      written += writeSync(
+        this.#fd,
+        this.#memory,
+        written,
+        this.#used - written,
+        this.#flushed + written,
+      );
     }
     this.#flushed += this.#used;
     // A new buffer: entries that were handed out still point into the old one.

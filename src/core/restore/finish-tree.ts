@@ -45,7 +45,11 @@ function makeOther(target: RestoreTarget, path: ByteString, entry: TreeEntry): v
       return;
     }
     default:
-      throw new VersionsError('Internal', 'KIND_UNEXPECTED', `${displayPath(path)} is a ${entry.kind}`);
+      throw new VersionsError(
+        'Internal',
+        'KIND_UNEXPECTED',
+        `${displayPath(path)} is a ${entry.kind}`,
+      );
   }
 }
 

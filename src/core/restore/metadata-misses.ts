@@ -22,10 +22,15 @@ export class MetadataMisses {
   problems(): readonly VersionsError[] {
     return [...this.#kinds].map(([part, { count, path, detail }]) => {
       const first = count === 1 ? path : `${path} and ${count - 1} more`;
-      return new VersionsError('Source', 'TARGET_METADATA_INCOMPLETE', `The ${part} of ${first} could not be set: ${detail}`, {
-        hint: part === 'owner' ? 'Restore as root, or with --no-owner' : undefined,
-        context: { part, count },
-      });
+      return new VersionsError(
+        'Source',
+        'TARGET_METADATA_INCOMPLETE',
+        `The ${part} of ${first} could not be set: ${detail}`,
+        {
+          hint: part === 'owner' ? 'Restore as root, or with --no-owner' : undefined,
+          context: { part, count },
+        },
+      );
     });
   }
 }

@@ -54,7 +54,9 @@ class Planner {
     this.#work = work;
     this.#plan = plan;
     this.#selection = new Selection(include, exclude);
-    this.#comparer = new ContentComparer(work, (path, entry, mismatched) => this.#afterCompare(path, entry, mismatched));
+    this.#comparer = new ContentComparer(work, (path, entry, mismatched) =>
+      this.#afterCompare(path, entry, mismatched),
+    );
     this.#source = Buffer.from(snapshot.source, 'hex');
   }
 
@@ -95,7 +97,15 @@ class Planner {
     } catch (error) {
       if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
       const shown = displayPath(frame.path);
-      reportProblem(this.#work, new VersionsError(error.kind, error.code, `${shown} cannot be restored in full: ${error.message}`, { cause: error }));
+      reportProblem(
+        this.#work,
+        new VersionsError(
+          error.kind,
+          error.code,
+          `${shown} cannot be restored in full: ${error.message}`,
+          { cause: error },
+        ),
+      );
       // What is not known must not be deleted.
       frame.names?.add(unknownNames);
       return undefined;
@@ -118,7 +128,8 @@ class Planner {
     if (included && !this.#make(below)) return undefined;
     if (entry.tree !== undefined) return below;
     const message = `The content of ${displayPath(path)} could not be read when the snapshot was made`;
-    if (included) reportProblem(this.#work, new VersionsError('Source', 'CONTENT_NOT_SAVED', message));
+    if (included)
+      reportProblem(this.#work, new VersionsError('Source', 'CONTENT_NOT_SAVED', message));
     return undefined;
   }
 
@@ -150,7 +161,9 @@ class Planner {
     if (frame.parent && !this.#make(frame.parent)) return false;
     const { target, counts } = this.#work;
     try {
-      frame.state = target?.makeDirectory(frame.relative) ?? (this.#existing(frame.relative) ? 'existed' : 'made');
+      frame.state =
+        target?.makeDirectory(frame.relative) ??
+        (this.#existing(frame.relative) ? 'existed' : 'made');
     } catch (error) {
       if (!isVersionsError(error, 'Source', 'Corrupt')) throw error;
       reportProblem(this.#work, error);
@@ -203,7 +216,11 @@ class Planner {
     return overwrite === 'if-newer' && !newer;
   }
 
-  async #decideContent(relative: ByteString, entry: TreeEntry, existing: FileStat | undefined): Promise<void> {
+  async #decideContent(
+    relative: ByteString,
+    entry: TreeEntry,
+    existing: FileStat | undefined,
+  ): Promise<void> {
     if (existing?.kind !== 'file') return this.#addFresh(relative, entry);
     const sameStamp =
       existing.size === entry.size &&
@@ -260,7 +277,11 @@ class Planner {
   ): Promise<void> {
     const { chunks, trees, target, counts } = this.#work;
     try {
-      const uses: { readonly id: Uint8Array; readonly offset: number; readonly location: ChunkLocation }[] = [];
+      const uses: {
+        readonly id: Uint8Array;
+        readonly offset: number;
+        readonly location: ChunkLocation;
+      }[] = [];
       let offset = 0;
       let number = 0;
       for await (const { id, length } of trees.content(entry)) {
@@ -280,11 +301,21 @@ class Planner {
       if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Source')) throw error;
       counts.filesRestored -= 1;
       const shown = displayPath(relative);
-      reportProblem(this.#work, new VersionsError(error.kind, error.code, `${shown} cannot be restored: ${error.message}`, { cause: error }));
+      reportProblem(
+        this.#work,
+        new VersionsError(error.kind, error.code, `${shown} cannot be restored: ${error.message}`, {
+          cause: error,
+        }),
+      );
     }
   }
 
-  async #addFile(relative: ByteString, entry: TreeEntry, state: 'absent' | 'created' | 'present' | 'same'): Promise<number> {
+  async #addFile(
+    relative: ByteString,
+    entry: TreeEntry,
+    state: 'absent' | 'created' | 'present' | 'same',
+  ): Promise<number> {
+    this.#item(state === 'same' ? 'unchanged' : 'restored', relative, entry.size);
     const number = this.#plan.addFile(relative, encodeEntry(entry), state);
     if (entry.xattrsRef) {
       const { chunks, context } = this.#work;
@@ -295,6 +326,11 @@ class Planner {
     monitor.count('filesTotal', 1);
     if (state !== 'same') monitor.count('bytesTotal', entry.size);
     return number;
+  }
+
+  #item(action: string, relative: ByteString, bytes: number): void {
+    const { monitor } = this.#work.context;
+    if (monitor.wantsItems !== false) monitor.item({ action, path: displayPath(relative), bytes });
   }
 
   /** Is this a further name of a file that is restored already? Then it becomes a link. */
@@ -314,7 +350,8 @@ class Planner {
   /** `--delete`: what the snapshot does not have goes from directories that were there before. */
   #deleteOthers(frame: Frame): void {
     const { target, options, counts } = this.#work;
-    if (frame.names === undefined || frame.state !== 'existed' || frame.names.has(unknownNames)) return;
+    if (frame.names === undefined || frame.state !== 'existed' || frame.names.has(unknownNames))
+      return;
     if (target === undefined && !this.#existing(frame.relative)) return;
     for (const name of target?.list(frame.relative) ?? []) {
       const path = childPath(frame.path, name);
@@ -323,6 +360,7 @@ class Planner {
       if (existing === undefined || frame.names.has(name)) continue;
       if (this.#selection.isExcluded(path, name, existing.kind === 'directory')) continue;
       counts.filesDeleted += 1;
+      this.#item('deleted', relative, 0);
       if (options.dryRun) continue;
       try {
         target?.remove(relative);
@@ -347,5 +385,9 @@ function relativePath(directory: ByteString, name: ByteString): ByteString {
 async function* noEntries(): AsyncGenerator<TreeEntry> {}
 
 function wrongLength(id: ChunkId): VersionsError {
-  return new VersionsError('Corrupt', 'CHUNK_LENGTH', `Chunk ${toHex(id).slice(0, 16)} has another length than its file says`);
+  return new VersionsError(
+    'Corrupt',
+    'CHUNK_LENGTH',
+    `Chunk ${toHex(id).slice(0, 16)} has another length than its file says`,
+  );
 }

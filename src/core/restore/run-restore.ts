@@ -51,7 +51,18 @@ export async function runRestore(
   try {
     const trees = new TreeReader(chunks, signal);
     const settings = settingsOf(options);
-    const work: RestoreWork = { repository, options, context, settings, target, chunks, trees, pool, directory, counts };
+    const work: RestoreWork = {
+      repository,
+      options,
+      context,
+      settings,
+      target,
+      chunks,
+      trees,
+      pool,
+      directory,
+      counts,
+    };
     const plan = await planRestore(work, found);
     try {
       if (target !== undefined) {

@@ -12,7 +12,12 @@ export async function verifyRestored(work: RestoreWork, plan: RestorePlan): Prom
   const comparer = new ContentComparer(work, async (path, _entry, { matches }) => {
     if (matches.every((match) => match === 1)) return;
     const message = `${displayPath(path)} does not read back as it was saved`;
-    reportProblem(work, new VersionsError('Source', 'TARGET_WRONG', message, { hint: 'Check the disk that you restore to' }));
+    reportProblem(
+      work,
+      new VersionsError('Source', 'TARGET_WRONG', message, {
+        hint: 'Check the disk that you restore to',
+      }),
+    );
   });
   for (let number = 0; number < plan.files.count; number++) {
     const { path, entry: encoded } = plan.files.at(number);

@@ -27,7 +27,9 @@ export async function checkStructure(
   const trees = new TreeReader(await repository.chunks(signal), signal);
   const seen = new Set<string>();
   for (const snapshot of listSnapshots(repository)) {
-    const open: { readonly path: string; readonly tree: ChunkId }[] = [{ path: '/', tree: snapshot.root }];
+    const open: { readonly path: string; readonly tree: ChunkId }[] = [
+      { path: '/', tree: snapshot.root },
+    ];
     for (let next = open.pop(); next; next = open.pop()) {
       const { path, tree } = next;
       const name = toHex(tree);
@@ -48,9 +50,14 @@ export async function checkStructure(
   }
 }
 
-async function lossOf(entry: TreeEntry, trees: TreeReader, repository: Repository): Promise<string | undefined> {
+async function lossOf(
+  entry: TreeEntry,
+  trees: TreeReader,
+  repository: Repository,
+): Promise<string | undefined> {
   const { index } = repository;
-  if (entry.xattrsRef && !index.locate(entry.xattrsRef)) return 'its extended attributes are missing';
+  if (entry.xattrsRef && !index.locate(entry.xattrsRef))
+    return 'its extended attributes are missing';
   const location = { pack: 0, block: 0, offset: 0, length: 0 };
   try {
     for await (const { id, length } of trees.content(entry)) {
@@ -59,7 +66,8 @@ async function lossOf(entry: TreeEntry, trees: TreeReader, repository: Repositor
     }
     return undefined;
   } catch (error) {
-    if (error instanceof VersionsError && (error.kind === 'Corrupt' || error.kind === 'NotFound')) return error.message;
+    if (error instanceof VersionsError && (error.kind === 'Corrupt' || error.kind === 'NotFound'))
+      return error.message;
     throw error;
   }
 }

@@ -16,7 +16,8 @@ export function findSnapshot(
   filter: SnapshotFilter,
 ): SnapshotInfo {
   const latest = latestPattern.exec(selector);
-  if (latest) return latestOf(complete(snapshots, filter), Number(latest[1] ?? 0), selector, filter);
+  if (latest)
+    return latestOf(complete(snapshots, filter), Number(latest[1] ?? 0), selector, filter);
   if (selector.startsWith('@')) return lastBefore(complete(snapshots, filter), selector, filter);
   const prefix = selector.toLowerCase();
   if (!idPattern.test(prefix)) throw notASelector(selector);
@@ -24,15 +25,23 @@ export function findSnapshot(
   const [first, second] = found;
   if (first === undefined) throw notFound(`There is no snapshot ${selector}`);
   if (second !== undefined) {
-    throw new VersionsError('Usage', 'SNAPSHOT_AMBIGUOUS', `${found.length} snapshots begin with ${selector}`, {
-      hint: 'Give more characters of the id',
-    });
+    throw new VersionsError(
+      'Usage',
+      'SNAPSHOT_AMBIGUOUS',
+      `${found.length} snapshots begin with ${selector}`,
+      {
+        hint: 'Give more characters of the id',
+      },
+    );
   }
   return first;
 }
 
 /** Takes `SNAP` or `SNAP:PATH` apart; a path is taken from the root of the snapshot. */
-export function parseSnapshotPath(text: string): { readonly selector: string; readonly path?: ByteString } {
+export function parseSnapshotPath(text: string): {
+  readonly selector: string;
+  readonly path?: ByteString;
+} {
   // Times have colons too: behind one only an absolute path can follow.
   const colon = text.startsWith('@') ? text.indexOf(':/') : text.indexOf(':');
   const selector = colon === -1 ? text : text.slice(0, colon);
@@ -42,7 +51,10 @@ export function parseSnapshotPath(text: string): { readonly selector: string; re
   return { selector, path: byteStringFromText(path.startsWith('/') ? path : `/${path}`) };
 }
 
-function complete(snapshots: readonly SnapshotInfo[], filter: SnapshotFilter): readonly SnapshotInfo[] {
+function complete(
+  snapshots: readonly SnapshotInfo[],
+  filter: SnapshotFilter,
+): readonly SnapshotInfo[] {
   return snapshots.filter((snapshot) => !snapshot.partial && fitsFilter(snapshot, filter));
 }
 
@@ -57,10 +69,15 @@ function latestOf(
   return found;
 }
 
-function lastBefore(snapshots: readonly SnapshotInfo[], selector: string, filter: SnapshotFilter): SnapshotInfo {
+function lastBefore(
+  snapshots: readonly SnapshotInfo[],
+  selector: string,
+  filter: SnapshotFilter,
+): SnapshotInfo {
   const until = endOfTime(selector.slice(1));
   const found = snapshots.findLast(({ time }) => time <= until);
-  if (found === undefined) throw notFound(`There is no snapshot from before ${selector.slice(1)}${filterText(filter)}`);
+  if (found === undefined)
+    throw notFound(`There is no snapshot from before ${selector.slice(1)}${filterText(filter)}`);
   return found;
 }
 
@@ -71,7 +88,15 @@ function endOfTime(text: string): number {
   const match = timePattern.exec(text);
   const parts = match?.slice(1).map((part) => (part === undefined ? undefined : Number(part)));
   const [year, month, day, hour, minute, second] = parts ?? [];
-  const time = new Date(year ?? Number.NaN, (month ?? 1) - 1, day ?? 1, hour ?? 23, minute ?? 59, second ?? 59, 999);
+  const time = new Date(
+    year ?? Number.NaN,
+    (month ?? 1) - 1,
+    day ?? 1,
+    hour ?? 23,
+    minute ?? 59,
+    second ?? 59,
+    999,
+  );
   if (Number.isNaN(time.getTime()) || time.getMonth() !== (month ?? 1) - 1) {
     throw new VersionsError('Usage', 'TIME_INVALID', `"${text}" is not a time`, {
       hint: 'Write it like @2026-11-01 or @2026-11-01T12:30',

@@ -39,7 +39,8 @@ export async function* listEntries(
     const entry = next.value;
     const entryPath = childPath(directory.path, entry.name);
     yield { path: entryPath, entry };
-    if (options.recursive && entry.tree) open.push({ path: entryPath, entries: trees.entries(entry.tree) });
+    if (options.recursive && entry.tree)
+      open.push({ path: entryPath, entries: trees.entries(entry.tree) });
   }
 }
 

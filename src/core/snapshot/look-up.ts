@@ -14,7 +14,15 @@ export interface FoundEntry {
 /** The entry of `/`: what the record says of it, or a plain directory. */
 export function rootEntryOf(snapshot: SnapshotRecord): TreeEntry {
   const { rootEntry, root, time } = snapshot;
-  const plain = { kind: 'directory', mode: 0o755, mtimeSeconds: Math.floor(time / 1000), mtimeNanos: 0, uid: 0, gid: 0, size: 0 } as const;
+  const plain = {
+    kind: 'directory',
+    mode: 0o755,
+    mtimeSeconds: Math.floor(time / 1000),
+    mtimeNanos: 0,
+    uid: 0,
+    gid: 0,
+    size: 0,
+  } as const;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the empty name is a byte string
   return { ...(rootEntry ?? plain), name: '' as ByteString, tree: root };
 }
@@ -56,7 +64,8 @@ export async function hasEntries(
     return false;
   } catch (error) {
     // A snapshot that cannot be read is a matter for verify, not for the next backup.
-    if (error instanceof VersionsError && (error.kind === 'NotFound' || error.kind === 'Corrupt')) return false;
+    if (error instanceof VersionsError && (error.kind === 'NotFound' || error.kind === 'Corrupt'))
+      return false;
     throw error;
   }
 }

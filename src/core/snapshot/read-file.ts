@@ -21,7 +21,11 @@ export async function* readFile(
     });
   }
   if (((entry.remarks ?? 0) & 2) !== 0) {
-    throw new VersionsError('NotFound', 'CONTENT_NOT_SAVED', `The content of ${shown} could not be read when the snapshot was made`);
+    throw new VersionsError(
+      'NotFound',
+      'CONTENT_NOT_SAVED',
+      `The content of ${shown} could not be read when the snapshot was made`,
+    );
   }
   if (entry.inline) yield entry.inline;
   const chunks = await repository.chunks(signal);

@@ -3,8 +3,20 @@ import { byteStringFromText, displayPath, type ObjectHash } from '../base/index.
 import { VersionsError } from '../errors/index.ts';
 import { decodeConfig, decodeEntryObject, decodeMarker, objectHashOf } from '../format/index.ts';
 import type { Mirror } from '../mirror/index.ts';
-import { entryKey, keyObjectKey, packKey, payloadKey, type Context, type Repository } from '../repository/index.ts';
-import { sortedByKey, verifyMirrors, type ExpectedObject, type VerifyLevel } from '../verify/index.ts';
+import {
+  entryKey,
+  keyObjectKey,
+  packKey,
+  payloadKey,
+  type Context,
+  type Repository,
+} from '../repository/index.ts';
+import {
+  sortedByKey,
+  verifyMirrors,
+  type ExpectedObject,
+  type VerifyLevel,
+} from '../verify/index.ts';
 import { checkStructure } from './check-structure.ts';
 
 export interface VerifyOptions {
@@ -50,7 +62,8 @@ export async function runVerify(
     hash: async (object) => {
       // Stores give every object in memory of its own, so it moves.
       const buffer = object.buffer;
-      const transfer = buffer instanceof ArrayBuffer && buffer.byteLength === object.byteLength ? [buffer] : [];
+      const transfer =
+        buffer instanceof ArrayBuffer && buffer.byteLength === object.byteLength ? [buffer] : [];
       return (await pool.run({ type: 'hash', bytes: object }, object.byteLength, transfer)).hash;
     },
     checkNamed: (key, object, mirror) => checkNamed(key, object, mirror, repository),
@@ -65,9 +78,11 @@ export async function runVerify(
         losses += 1;
         const path = displayPath(byteStringFromText(loss.path));
         const message = `Snapshot ${loss.snapshot.id.slice(0, 8)} has lost ${path}: ${loss.reason}`;
-        monitor.problem(new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
-          hint: 'Add or repair a mirror that still has it; a new backup stores it again if the file is unchanged',
-        }));
+        monitor.problem(
+          new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
+            hint: 'Add or repair a mirror that still has it; a new backup stores it again if the file is unchanged',
+          }),
+        );
       },
       signal,
     );
@@ -92,7 +107,8 @@ async function expectedObjects(repository: Repository): Promise<readonly Expecte
     { key: 'config', bytes: undefined, hash: undefined },
     { key: 'mirror', bytes: undefined, hash: undefined },
   ];
-  for (const name of state.keys) expected.push({ key: keyObjectKey(name), bytes: undefined, hash: name });
+  for (const name of state.keys)
+    expected.push({ key: keyObjectKey(name), bytes: undefined, hash: name });
   for (const { name, bytes } of state.packs.all()) {
     if (state.packs.lifeOf(name) === 'swept') continue;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pack's name is its hash
@@ -114,7 +130,12 @@ function checkNamed(key: string, bytes: Uint8Array, mirror: Mirror, repository: 
   const fits = owner === repository.id && (marker === undefined || marker.mirror === mirror.id);
   if (config) repository.keys.checkConfigMac(config.macInput, config.mac);
   if (fits) return;
-  throw new VersionsError('Corrupt', 'OBJECT_FOREIGN', `The object "${key}" of mirror ${mirror.name} is not that of this repository`, {
-    context: { hash: objectHashOf(bytes) },
-  });
+  throw new VersionsError(
+    'Corrupt',
+    'OBJECT_FOREIGN',
+    `The object "${key}" of mirror ${mirror.name} is not that of this repository`,
+    {
+      context: { hash: objectHashOf(bytes) },
+    },
+  );
 }

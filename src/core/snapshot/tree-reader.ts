@@ -1,6 +1,12 @@
 import { toHex, type ByteString, type ChunkId } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import { decodeListPage, decodeTreePage, isLeafPage, type TreeEntry, type TreePage } from '../format/index.ts';
+import {
+  decodeListPage,
+  decodeTreePage,
+  isLeafPage,
+  type TreeEntry,
+  type TreePage,
+} from '../format/index.ts';
 import type { ChunkReader } from '../repository/index.ts';
 
 /** One chunk of a file's content. */
@@ -48,7 +54,11 @@ export class TreeReader {
     }
     const inline = entry.inline?.byteLength ?? 0;
     if (bytes + inline !== entry.size) {
-      throw new VersionsError('Corrupt', 'CONTENT_LENGTH', `The chunks of a file have ${bytes} bytes instead of ${entry.size}`);
+      throw new VersionsError(
+        'Corrupt',
+        'CONTENT_LENGTH',
+        `The chunks of a file have ${bytes} bytes instead of ${entry.size}`,
+      );
     }
   }
 
@@ -102,13 +112,25 @@ export class TreeReader {
 }
 
 function tooDeep(id: ChunkId): VersionsError {
-  return new VersionsError('Corrupt', 'TREE_TOO_DEEP', `The pages of tree ${toHex(id).slice(0, 16)} are nested too deep`);
+  return new VersionsError(
+    'Corrupt',
+    'TREE_TOO_DEEP',
+    `The pages of tree ${toHex(id).slice(0, 16)} are nested too deep`,
+  );
 }
 
 function wrongLevel(id: ChunkId): VersionsError {
-  return new VersionsError('Corrupt', 'PAGE_LEVEL', `Page ${toHex(id).slice(0, 16)} has another level than its parent says`);
+  return new VersionsError(
+    'Corrupt',
+    'PAGE_LEVEL',
+    `Page ${toHex(id).slice(0, 16)} has another level than its parent says`,
+  );
 }
 
 function wrongOrder(id: ChunkId): VersionsError {
-  return new VersionsError('Corrupt', 'PAGE_ORDER', `The names in page ${toHex(id).slice(0, 16)} do not follow those before`);
+  return new VersionsError(
+    'Corrupt',
+    'PAGE_ORDER',
+    `The names in page ${toHex(id).slice(0, 16)} do not follow those before`,
+  );
 }

@@ -10,7 +10,13 @@ export interface ExpectedObject {
 }
 
 /** The parts of a mirror that hold objects of the repository; what lies elsewhere is not ours. */
-export const objectPrefixes: readonly string[] = ['keys/', 'packs/', 'journal/', 'payloads/', 'checkpoints/'];
+export const objectPrefixes: readonly string[] = [
+  'keys/',
+  'packs/',
+  'journal/',
+  'payloads/',
+  'checkpoints/',
+];
 
 export function packKey(name: PackName): string {
   return `packs/${name.slice(0, 2)}/${name}`;

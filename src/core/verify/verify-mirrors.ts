@@ -99,10 +99,12 @@ async function compareListing(
     bad.push({ mirror, object, kind: 'missing', detail: 'The mirror does not hold it' });
   };
   for await (const { key, bytes } of mirror.store.list('', { signal: options.signal })) {
-    for (let object = expected[next]; object && object.key < key; object = expected[++next]) missing(object);
+    for (let object = expected[next]; object && object.key < key; object = expected[++next])
+      missing(object);
     const object = expected[next];
     if (object?.key !== key) {
-      if (objectPrefixes.some((prefix) => key.startsWith(prefix))) extra.push(extraFinding(mirror, key));
+      if (objectPrefixes.some((prefix) => key.startsWith(prefix)))
+        extra.push(extraFinding(mirror, key));
       continue;
     }
     next += 1;
@@ -117,7 +119,8 @@ async function compareListing(
 }
 
 function extraFinding(mirror: Mirror, key: string): Finding {
-  const detail = 'The journal does not name it: left over from a run that was cut short, or foreign';
+  const detail =
+    'The journal does not name it: left over from a run that was cut short, or foreign';
   return { kind: 'extra', mirror: mirror.name, object: key, healable: true, detail };
 }
 

@@ -6,7 +6,11 @@ import { openForReading, type RestoreTarget } from '../files/index.ts';
 import type { CompareResult, CompareTask } from './protocol.ts';
 
 /** Reads existing files chunk by chunk and tells which chunks they hold already, by their ids. */
-export function compareFiles(task: CompareTask, target: RestoreTarget, keys: RepositoryKeys): CompareResult {
+export function compareFiles(
+  task: CompareTask,
+  target: RestoreTarget,
+  keys: RepositoryKeys,
+): CompareResult {
   const matches = new Uint8Array(task.lengths.length);
   const longest = task.lengths.reduce((most, length) => Math.max(most, length), 0);
   const buffer = Buffer.allocUnsafe(longest);
@@ -27,7 +31,8 @@ export function compareFiles(task: CompareTask, target: RestoreTarget, keys: Rep
       }
     } catch (error) {
       // What cannot be read does not match: it is written anew.
-      if (!isVersionsError(error, 'Source') && !(error instanceof Error && 'syscall' in error)) throw error;
+      if (!isVersionsError(error, 'Source') && !(error instanceof Error && 'syscall' in error))
+        throw error;
     } finally {
       if (fd !== undefined) closeSync(fd);
     }

@@ -71,7 +71,9 @@ export class PackBuilder {
   /** Adds a whole block of chunks that another builder gathered. */
   addBlock(plain: Uint8Array, kind: IdKind, ids: Uint8Array, lengths: Uint32Array): void {
     this.finishBlock();
-    lengths.forEach((length, at) => this.#table.addChunk(kind, length, ids.subarray(at * 32, at * 32 + 32)));
+    lengths.forEach((length, at) =>
+      this.#table.addChunk(kind, length, ids.subarray(at * 32, at * 32 + 32)),
+    );
     this.#seal(plain);
   }
 
@@ -102,7 +104,11 @@ export class PackBuilder {
     }
     pack ??= this.#startPack(sealedBytes);
     const position = this.#table.blockCount;
-    const key = this.#options.keys.sealingKey(this.#purpose(), this.#options.keys.epoch, this.#salt);
+    const key = this.#options.keys.sealingKey(
+      this.#purpose(),
+      this.#options.keys.epoch,
+      this.#salt,
+    );
     sealInto(key, position, blockAad(this.#header, position), bytes, pack, this.#packBytes);
     this.#packBytes += sealedBytes;
     this.#table.finishBlock(codec, sealedBytes, plain.byteLength);
@@ -115,7 +121,9 @@ export class PackBuilder {
 
   #fits(pack: Uint8Array, sealedBytes: number): boolean {
     const body = this.#packBytes + sealedBytes;
-    return body + packEndBytes(body, this.#table.encodedBytesMax() + sealTagBytes) <= pack.byteLength;
+    return (
+      body + packEndBytes(body, this.#table.encodedBytesMax() + sealTagBytes) <= pack.byteLength
+    );
   }
 
   #startPack(firstBlockBytes: number): Uint8Array {

@@ -29,7 +29,7 @@ export const sharedCounters = {
 } as const;
 
 /** Complete packs that may wait for the mirrors, in all. */
-export const waitingPacksMax = 4;
+export const waitingPacksMax = 3;
 
 /** Numbers per file in `StoreFilesTask.states`: what the scan saw, to notice a change since. */
 export const stateNumbers = 6;
@@ -190,7 +190,11 @@ export interface RestoreResult {
   /** Positions of blocks that are damaged. Nothing of them was written. */
   readonly badBlocks: readonly number[];
   /** Files that could not be written. */
-  readonly failures: readonly { readonly file: number; readonly code: string; readonly message: string }[];
+  readonly failures: readonly {
+    readonly file: number;
+    readonly code: string;
+    readonly message: string;
+  }[];
   /** Metadata that could not be set, by position of the file. */
   readonly misses: readonly (RestoreMiss & { readonly file: number })[];
   readonly bytesWritten: number;

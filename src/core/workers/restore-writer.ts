@@ -51,13 +51,19 @@ export class RestoreWriter {
       fd: undefined,
       failed: false,
     }));
-    const result = { badBlocks: [] as number[], failures: [] as RestoreResult['failures'][number][], misses: [] as RestoreResult['misses'][number][], bytesWritten: 0 };
+    const result = {
+      badBlocks: [] as number[],
+      failures: [] as RestoreResult['failures'][number][],
+      misses: [] as RestoreResult['misses'][number][],
+      bytesWritten: 0,
+    };
     for (let at = 3; at < task.writes.length; at += writeNumbers) {
       const file = files[task.writes[at] ?? -1];
       if (file) file.left += 1;
     }
     files.forEach((file, number) => {
-      if (file.left === 0) this.#attempt(file, number, result, () => this.#finish(file, number, result));
+      if (file.left === 0)
+        this.#attempt(file, number, result, () => this.#finish(file, number, result));
     });
     let write = 0;
     const writeCount = task.writes.length / writeNumbers;
@@ -99,7 +105,8 @@ export class RestoreWriter {
       const offset = task.writes[at + 1] ?? 0;
       const id = task.ids.subarray(write * 32, write * 32 + 32);
       // A chunk that goes to many files is hashed once.
-      if (offset === checkedAt && bytesEqual(id, task.ids.subarray(write * 32 - 32, write * 32))) continue;
+      if (offset === checkedAt && bytesEqual(id, task.ids.subarray(write * 32 - 32, write * 32)))
+        continue;
       const chunk = plain.subarray(offset, offset + (task.writes[at + 2] ?? 0));
       if (!bytesEqual(this.#keys.ids.idOf(0, chunk), id)) return false;
       checkedAt = offset;
@@ -123,7 +130,12 @@ export class RestoreWriter {
     if (file === undefined || file.failed) return;
     this.#attempt(file, number, result, () => {
       file.fd ??= this.#openFile(file.file);
-      writeContent(file.fd, chunk, task.writes[at + 4] ?? 0, file.entry.sparse === true && file.file.state !== 'present');
+      writeContent(
+        file.fd,
+        chunk,
+        task.writes[at + 4] ?? 0,
+        file.entry.sparse === true && file.file.state !== 'present',
+      );
       result.bytesWritten += chunk.byteLength;
       file.left -= 1;
       if (file.left === 0) this.#finish(file, number, result);
@@ -139,8 +151,14 @@ export class RestoreWriter {
       if (known && error.kind === 'Internal') throw error;
       file.failed = true;
       this.#close(file);
-      const message = known ? error.message : `Cannot write ${file.file.path}: ${errorMessage(error)}`;
-      result.failures.push({ file: number, code: known ? error.code : 'TARGET_UNWRITABLE', message });
+      const message = known
+        ? error.message
+        : `Cannot write ${file.file.path}: ${errorMessage(error)}`;
+      result.failures.push({
+        file: number,
+        code: known ? error.code : 'TARGET_UNWRITABLE',
+        message,
+      });
     }
   }
 
@@ -167,10 +185,14 @@ export class RestoreWriter {
     if (file.file.state !== 'same') this.#finishContent(file, result);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- byte strings cross as text
     const path = file.file.path as ByteString;
-    const misses = this.target.applyMetadata(path, metadataOf(entry, file.file.xattrs, this.#settings), {
-      owner: this.#settings.owner,
-      xattrs: true,
-    });
+    const misses = this.target.applyMetadata(
+      path,
+      metadataOf(entry, file.file.xattrs, this.#settings),
+      {
+        owner: this.#settings.owner,
+        xattrs: true,
+      },
+    );
     for (const { part, detail } of misses) result.misses.push({ file: number, part, detail });
   }
 

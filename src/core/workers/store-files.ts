@@ -205,9 +205,14 @@ function readAt(
   try {
     return readSync(fd, target, at, length, position);
   } catch (error) {
-    throw new VersionsError('Source', 'SOURCE_UNREADABLE', `Cannot read ${path}: ${errorMessage(error)}`, {
-      cause: error,
-    });
+    throw new VersionsError(
+      'Source',
+      'SOURCE_UNREADABLE',
+      `Cannot read ${path}: ${errorMessage(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

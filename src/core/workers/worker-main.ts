@@ -165,7 +165,11 @@ class WorkerState {
     const before = chunks.bytesNew;
     const list = new ChunkList();
     const bytes = Buffer.from(task.bytes.buffer, task.bytes.byteOffset, task.bytes.byteLength);
-    const end = chunks.storeRange(bytes, 0, bytes.byteLength, { last: task.last, huge: true, chunks: list });
+    const end = chunks.storeRange(bytes, 0, bytes.byteLength, {
+      last: task.last,
+      huge: true,
+      chunks: list,
+    });
     chunks.finishLending();
     return {
       type: 'store-bytes',
@@ -185,7 +189,8 @@ function hash(task: HashTask): WorkerResult {
 function main(): void {
   const port = parentPort;
   assert(port !== null, 'The worker is not run as a thread');
-  const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
+  const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void =>
+    port.postMessage(message, transfer);
   // The pool hands over nothing else.
   const state = new WorkerState(workerData as WorkerSetup, post);
   port.on('message', ({ number, task }: ToWorker) => {
