@@ -235,6 +235,22 @@ describe.runIf(process.platform === 'linux')('npm run bench', () => {
     expect(readdirSync(folder).toSorted()).toEqual(['peers', 'report.json', 'source']);
   });
 
+  it('measures our own program', () => {
+    const flags = '--against none --runs 1 --mirrors 2 --threads 1 --skip tar-zstd'.split(' ');
+    const run = bench(join(folder, 'source'), ...flags);
+    expect(run.stderr).not.toContain('FAILED');
+    expect(run.status).toBe(0);
+    const { results } = JSON.parse(readFileSync(run.json, 'utf8'));
+    const names = ['versions', 'versions-password', 'versions-mirrors-2', 'versions-threads-1'];
+    expect(results.map(({ name }: { name: string }) => name)).toEqual(names);
+    for (const { differences, runs } of results) {
+      expect(differences).toEqual([]);
+      expect(runs[0].phases.restore.seconds).toBeGreaterThan(0);
+      expect(runs[0].storedFirst.bytes).toBeGreaterThan(0);
+    }
+    expect(run.stdout).toMatch(/^\| versions-mirrors-2 \/ versions \| \d+\.\d+ /m);
+  }, 120_000);
+
   it('fails loudly if a peer brings back something else', () => {
     const peers = makePeer('find . -name one.txt -exec sh -c "echo x >> {}" \\;');
     const run = bench(join(folder, 'source'), ...onlyPeer, skipped, '--peers', peers);
