@@ -24,6 +24,7 @@ export {
   type ConnectOptions,
   type Connected,
   type Context,
+  type Doors,
   type InitOptions,
   type OpenOptions,
   type RepositoryPlaces,

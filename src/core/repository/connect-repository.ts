@@ -1,8 +1,8 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { toHex, type LineageId, type RepositoryId } from '../base/index.ts';
-import { openCatalog, parseCatalogUrl, type Catalog } from '../catalog/index.ts';
+import { parseCatalogUrl, type Catalog } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import { openPlaces, type Context, type RepositoryPlaces, type SecretSource } from './context.ts';
+import { doorsOf, openPlaces, type Context, type RepositoryPlaces, type SecretSource } from './context.ts';
 import { assembleRepository, fillCatalog, metaKeys, openMirrorSet, readConfigAndKeys } from './open-repository.ts';
 import type { Repository } from './repository.ts';
 
@@ -38,7 +38,7 @@ export async function connectRepository(
     throw new VersionsError('Usage', 'CATALOG_NEEDED', 'To connect, a place for the catalog is needed');
   }
   const takeOver = options.takeOver === true;
-  const stores = await openPlaces(places.mirrors, { create: false, readOnly: !takeOver });
+  const stores = await openPlaces(places.mirrors, { create: false, readOnly: !takeOver }, context);
   const mirrors = await openMirrorSet(stores, { readOnly: !takeOver, mirrorsMin: places.mirrorsMin }, context);
   let catalog: Catalog | undefined;
   try {
@@ -76,7 +76,7 @@ async function beginLineage(repository: Repository, context: Context): Promise<v
 /** A new catalog, or the one of a `connect` that was cut short. */
 async function prepareCatalog(url: string, path: string, takeOver: boolean, context: Context): Promise<Catalog> {
   if (existsSync(path)) {
-    const unfinished = await isUnfinished(url);
+    const unfinished = await isUnfinished(url, context);
     if (!unfinished && !takeOver) {
       throw new VersionsError('Conflict', 'CATALOG_EXISTS', `The catalog ${path} exists already`, {
         hint: 'To make it anew and write from this machine: add --take-over; else choose another NAME or --catalog',
@@ -84,14 +84,14 @@ async function prepareCatalog(url: string, path: string, takeOver: boolean, cont
     }
     if (!unfinished) setAside(path, context.clock.now());
   }
-  const catalog = await openCatalog(url, { create: true });
+  const catalog = await doorsOf(context).openCatalog(url, { create: true });
   await catalog.setMeta(fillingKey, 'yes');
   return catalog;
 }
 
-async function isUnfinished(url: string): Promise<boolean> {
+async function isUnfinished(url: string, context: Context): Promise<boolean> {
   try {
-    await using catalog = await openCatalog(url);
+    await using catalog = await doorsOf(context).openCatalog(url);
     return (await catalog.getMeta(fillingKey)) === 'yes';
   } catch {
     return false;

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../base/index.ts';
 import type { Secret } from '../crypto/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import type { Place } from '../mirror/index.ts';
+import { openCatalog } from '../catalog/index.ts';
 import { openStore } from '../store/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 
@@ -13,6 +14,21 @@ export interface Context {
   readonly signal?: AbortSignal | undefined;
   /** Worker threads; default: as many as the machine has processors, at most eight. */
   readonly threads?: number | undefined;
+  /** Bytes at which a pack is closed; default: 16 MiB, growing with the repository. */
+  readonly packBytes?: number | undefined;
+  /** How stores and catalogs are opened, if not by their URLs alone: tests put faults in between. */
+  readonly doors?: Partial<Doors> | undefined;
+}
+
+/** The ways to everything outside the local file system. */
+export interface Doors {
+  readonly openStore: typeof openStore;
+  readonly openCatalog: typeof openCatalog;
+}
+
+/** The doors of a context. */
+export function doorsOf({ doors }: Pick<Context, 'doors'>): Doors {
+  return { openStore, openCatalog, ...doors };
 }
 
 /** Where a repository is. */
@@ -32,11 +48,13 @@ export type SecretSource = Secret | (() => Promise<Secret>);
 export async function openPlaces(
   mirrors: RepositoryPlaces['mirrors'],
   options: { readonly create: boolean; readonly readOnly: boolean },
+  context: Pick<Context, 'doors'>,
 ): Promise<readonly Place[]> {
+  const doors = doorsOf(context);
   return Promise.all(
     mirrors.map(async ({ name, url }): Promise<Place> => {
       try {
-        return { name, store: await openStore(url, options) };
+        return { name, store: await doors.openStore(url, options) };
       } catch (error) {
         if (isVersionsError(error, 'Unavailable', 'Denied', 'NotFound')) return { name, error };
         throw error;

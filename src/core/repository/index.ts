@@ -15,7 +15,7 @@
  */
 export { ChunkReader, openBlock, readPackDirectory, type PackDirectory } from './chunk-reader.ts';
 export { connectRepository, type ConnectOptions, type Connected } from './connect-repository.ts';
-export type { Context, RepositoryPlaces, SecretSource } from './context.ts';
+export type { Context, Doors, RepositoryPlaces, SecretSource } from './context.ts';
 export { initRepository, type InitOptions } from './init-repository.ts';
 export { addKeyFile } from './add-key.ts';
 export { entryKey, keyObjectKey, packKey, payloadKey } from './object-keys.ts';

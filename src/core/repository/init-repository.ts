@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { toHex, type LineageId, type MirrorId, type RepositoryId } from '../base/index.ts';
-import { openCatalog, parseCatalogUrl } from '../catalog/index.ts';
+import { parseCatalogUrl } from '../catalog/index.ts';
 import { MasterBundle, type KdfCosts, type Secret, type Suite } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import {
@@ -11,7 +11,7 @@ import {
   type RepositoryConfig,
 } from '../format/index.ts';
 import type { ObjectStore } from '../store/index.ts';
-import { openPlaces, type Context, type RepositoryPlaces } from './context.ts';
+import { doorsOf, openPlaces, type Context, type RepositoryPlaces } from './context.ts';
 import { createKeyObject } from './key-access.ts';
 import { configKey, keyObjectKey, markerKey } from './object-keys.ts';
 import { assembleRepository, metaKeys, openMirrorSet } from './open-repository.ts';
@@ -85,9 +85,9 @@ async function writeFirstEntry(
   records: readonly JournalRecord[],
   context: Context,
 ): Promise<void> {
-  const stores = await openPlaces(places.mirrors, { create: false, readOnly: false });
+  const stores = await openPlaces(places.mirrors, { create: false, readOnly: false }, context);
   const mirrors = await openMirrorSet(stores, { readOnly: false, mirrorsMin: places.mirrorsMin }, context);
-  const catalog = await openCatalog(places.catalog, { create: true });
+  const catalog = await doorsOf(context).openCatalog(places.catalog, { create: true });
   await using repository = await assembleRepository({ ...unlocked, mirrors, catalog }, places.cacheDir, false, context);
   await catalog.setMeta(metaKeys.repository, repository.id);
   const lineage = toHex(context.random.bytes(16)) as LineageId;
@@ -122,7 +122,7 @@ function checkOptions(places: RepositoryPlaces, options: InitOptions): void {
 async function openEmptyPlaces(places: RepositoryPlaces, context: Context): Promise<readonly NewMirror[]> {
   const opened: NewMirror[] = [];
   try {
-    for (const place of await openPlaces(places.mirrors, { create: true, readOnly: false })) {
+    for (const place of await openPlaces(places.mirrors, { create: true, readOnly: false }, context)) {
       if ('error' in place) throw place.error;
       opened.push({ name: place.name, store: place.store, id: toHex(context.random.bytes(16)) as MirrorId });
       await assertEmpty(place.name, place.store);

@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isHex16, toHex, type WriterId } from '../base/index.ts';
-import { MemoryCatalog, openCatalog, type Catalog } from '../catalog/index.ts';
+import { MemoryCatalog, type Catalog } from '../catalog/index.ts';
 import type { MasterBundle } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { decodeConfig, decodeMarker, type DecodedConfig } from '../format/index.ts';
 import { MirrorSet, type MirrorSetOptions, type Place } from '../mirror/index.ts';
-import { openPlaces, type Context, type RepositoryPlaces, type SecretSource } from './context.ts';
+import { doorsOf, openPlaces, type Context, type RepositoryPlaces, type SecretSource } from './context.ts';
 import { Debts } from './debts.ts';
 import { EntryLog } from './entry-log.ts';
 import { statePathIn } from './index-cache.ts';
@@ -39,7 +39,7 @@ export async function openRepository(
   context: Context,
 ): Promise<Repository> {
   const { readOnly } = options;
-  const stores = await openPlaces(places.mirrors, { create: false, readOnly });
+  const stores = await openPlaces(places.mirrors, { create: false, readOnly }, context);
   const debts = new Debts();
   const mirrors = await openMirrorSet(stores, { readOnly, mirrorsMin: places.mirrorsMin, onDebt: debts.add }, context);
   let catalog: Catalog | undefined;
@@ -48,7 +48,7 @@ export async function openRepository(
     catalog =
       places.catalog === undefined
         ? new MemoryCatalog()
-        : await openCatalog(places.catalog, { readOnly });
+        : await doorsOf(context).openCatalog(places.catalog, { readOnly });
     const repository = await assembleRepository({ mirrors, catalog, debts, ...unlocked }, places.cacheDir, readOnly, context);
     if (places.catalog === undefined) await fillCatalog(repository, context);
     else await readJournal(repository, context);
@@ -139,6 +139,7 @@ export async function assembleRepository(
     clock,
     random,
     monitor,
+    packBytes: context.packBytes,
     threads: context.threads ?? Math.min(threadsMax, availableParallelism()),
   });
 }

@@ -35,6 +35,8 @@ export interface RepositoryParts {
   readonly monitor: Monitor;
   /** Worker threads to use; as many as processors is right. */
   readonly threads: number;
+  /** Bytes at which a pack is closed; undefined: grows with the repository. */
+  readonly packBytes: number | undefined;
 }
 
 /** An open repository: keys, mirrors, catalog, and what the journal says. */
@@ -179,6 +181,7 @@ export class Repository implements AsyncDisposable {
 
   /** Packs grow with the repository, so that their number stays handy: 16, 32, then 64 MiB. */
   get packBytes(): number {
+    if (this.#parts.packBytes !== undefined) return this.#parts.packBytes;
     const mebibyte = 1024 * 1024;
     const stored = this.state.packs.bytes;
     if (stored < 64 * 1024 * mebibyte) return 16 * mebibyte;
