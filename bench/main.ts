@@ -65,6 +65,10 @@ function say(line: string): void {
 }
 
 async function main(args: readonly string[]): Promise<number> {
+  if (args.some((argument) => argument === '--help' || argument === '-h')) {
+    process.stdout.write(usage);
+    return 0;
+  }
   const stopped = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => stopped.abort(new Error(`Stopped by ${signal}`)));
