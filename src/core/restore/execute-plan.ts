@@ -223,7 +223,9 @@ class Execution {
   }
 
   #fileOf(file: number, complete: boolean): RestoreFile {
-    const { path, entry } = this.#plan.files.at(file);
+    const { path, entry: stored } = this.#plan.files.at(file);
+    // A copy of its own: a view would take all the memory it lies in along to the worker.
+    const entry = new Uint8Array(stored);
     return {
       path,
       entry,

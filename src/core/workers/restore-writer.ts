@@ -3,7 +3,7 @@ import { bytesEqual, type ByteString } from '../base/index.ts';
 import { decompress } from '../compression/index.ts';
 import { open, type RepositoryKeys } from '../crypto/index.ts';
 import { errorMessage, isVersionsError } from '../errors/index.ts';
-import { RestoreTarget, type TargetMetadata } from '../files/index.ts';
+import { applyMetadataToFd, RestoreTarget, type TargetMetadata } from '../files/index.ts';
 import { blockAad, decodeEntry, decodeObjectHeader, type TreeEntry } from '../format/index.ts';
 import {
   writeNumbers,
@@ -182,21 +182,20 @@ export class RestoreWriter {
       file.fd = undefined;
       return;
     }
-    if (file.file.state !== 'same') this.#finishContent(file, result);
+    const metadata = metadataOf(entry, file.file.xattrs, this.#settings);
+    const options = { owner: this.#settings.owner, xattrs: true };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- byte strings cross as text
     const path = file.file.path as ByteString;
-    const misses = this.target.applyMetadata(
-      path,
-      metadataOf(entry, file.file.xattrs, this.#settings),
-      {
-        owner: this.#settings.owner,
-        xattrs: true,
-      },
-    );
+    const misses =
+      file.file.state === 'same'
+        ? this.target.applyMetadata(path, metadata, options)
+        : applyMetadataToFd(this.#finishContent(file, result), path, metadata, options);
+    this.#close(file);
     for (const { part, detail } of misses) result.misses.push({ file: number, part, detail });
   }
 
-  #finishContent(file: TaskFile, result: Results): void {
+  /** Writes what needs no chunk, and sets the length; returns the descriptor, still open. */
+  #finishContent(file: TaskFile, result: Results): number {
     const { entry } = file;
     file.fd ??= this.#openFile(file.file);
     if (entry.inline) {
@@ -204,7 +203,7 @@ export class RestoreWriter {
       result.bytesWritten += entry.inline.byteLength;
     }
     if (file.file.state !== 'absent' || entry.sparse === true) ftruncateSync(file.fd, entry.size);
-    this.#close(file);
+    return file.fd;
   }
 
   #keepOpen(path: string, fd: number): void {
