@@ -48,7 +48,9 @@ interface OpenTask {
  * open across tasks, lends blocks to the others through this one, and hands complete packs over.
  */
 export class WorkerPool implements AsyncDisposable {
-  readonly #members: Member[];
+  readonly threads: number;
+  readonly #setup: WorkerPoolOptions['setup'];
+  #members: readonly Member[] = [];
   readonly #tasks: Map<number, OpenTask> = new Map();
   readonly #onPack: WorkerPoolOptions['onPack'];
   readonly #counters: Int32Array = new Int32Array(new SharedArrayBuffer(16));
@@ -60,11 +62,8 @@ export class WorkerPool implements AsyncDisposable {
     assert(options.threads >= 1, 'A worker pool has at least one thread');
     this.#onPack = options.onPack;
     this.#counters[sharedCounters.workers] = options.threads;
-    this.#members = Array.from({ length: options.threads }, () => this.#start(options.setup));
-  }
-
-  get threads(): number {
-    return this.#members.length;
+    this.threads = options.threads;
+    this.#setup = options.setup;
   }
 
   /** Runs a task on the least busy worker. `weight` is its size, in bytes for example. */
@@ -76,13 +75,14 @@ export class WorkerPool implements AsyncDisposable {
     return this.#runOn(this.#leastBusy(), task, weight, transfer);
   }
 
-  /** Runs a task on every worker and waits for all. */
+  /** Runs a task on every worker that was started and waits for all. */
   async runOnAll(task: WorkerTask): Promise<void> {
     await Promise.all(this.#members.map((member) => this.#runOn(member, task, 0, [])));
   }
 
   /** Is there a worker with no more than `weight` to do? */
   hasRoom(weight: number, tasks: number): boolean {
+    if (this.#members.length === 0) return true;
     return this.#members.some(
       (member) => member.open === 0 || (member.open < tasks && member.load <= weight),
     );
@@ -163,6 +163,10 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   #leastBusy(): Member {
+    // Threads cost a tenth of a second: a run that finds nothing to do needs none.
+    if (this.#members.length === 0) {
+      this.#members = Array.from({ length: this.threads }, () => this.#start(this.#setup));
+    }
     const [first, ...rest] = this.#members;
     assert(first !== undefined, 'A worker pool has at least one thread');
     return rest.reduce(
