@@ -46,6 +46,11 @@ export {
   type VerifyOptions,
   type VerifySummary,
 } from './snapshot/index.ts';
-export { runBackup, type BackupOptions, type BackupSummary, type StreamInput } from './backup/index.ts';
+export {
+  runBackup,
+  type BackupOptions,
+  type BackupSummary,
+  type StreamInput,
+} from './backup/index.ts';
 export { runRestore, type RestoreOptions, type RestoreSummary } from './restore/index.ts';
 export type { VerifyLevel } from './verify/index.ts';

@@ -66,7 +66,11 @@ export class ChunkReader {
   }
 
   /** The plaintext of a chunk, which is a view: copy it to keep it. */
-  async read(kind: keyof typeof chunkKinds, id: ChunkId, signal?: AbortSignal): Promise<Uint8Array> {
+  async read(
+    kind: keyof typeof chunkKinds,
+    id: ChunkId,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array> {
     const { pack, block, offset, length } = this.locate(id);
     const plain = await this.#block(pack, block, signal);
     const chunk = plain.subarray(offset, offset + length);
@@ -91,9 +95,13 @@ export class ChunkReader {
     return directory;
   }
 
-  async #readDirectory(packNumber: number, signal: AbortSignal | undefined): Promise<PackDirectory> {
+  async #readDirectory(
+    packNumber: number,
+    signal: AbortSignal | undefined,
+  ): Promise<PackDirectory> {
     const pack = this.#options.packs.at(packNumber);
-    if (pack === undefined) throw new VersionsError('Internal', 'PACK_UNKNOWN', `There is no pack number ${packNumber}`);
+    if (pack === undefined)
+      throw new VersionsError('Internal', 'PACK_UNKNOWN', `There is no pack number ${packNumber}`);
     return readPackDirectory(pack, this.#options, signal);
   }
 
@@ -126,13 +134,21 @@ export class ChunkReader {
     }
   }
 
-  async #readBlock(packNumber: number, block: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  async #readBlock(
+    packNumber: number,
+    block: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
     const directory = await this.directory(packNumber, signal);
     const { table, pack } = directory;
     const offset = table.blockOffsets[block];
     const length = table.blockStoredBytes[block];
     if (offset === undefined || length === undefined) {
-      throw new VersionsError('Corrupt', 'BLOCK_UNKNOWN', `Pack ${pack.name} has no block ${block}`);
+      throw new VersionsError(
+        'Corrupt',
+        'BLOCK_UNKNOWN',
+        `Pack ${pack.name} has no block ${block}`,
+      );
     }
     let plain: Uint8Array | undefined;
     await this.#options.mirrors.get(packKey(pack.name), {
@@ -144,7 +160,8 @@ export class ChunkReader {
       },
     });
     this.bytesFetched += length;
-    if (plain === undefined) throw new VersionsError('Internal', 'BLOCK_UNREAD', 'A block was not read');
+    if (plain === undefined)
+      throw new VersionsError('Internal', 'BLOCK_UNREAD', 'A block was not read');
     return plain;
   }
 }
@@ -194,7 +211,11 @@ export async function readPackDirectory(
     },
   });
   if (directory === undefined) {
-    throw new VersionsError('Corrupt', 'PACK_TABLE_DAMAGED', `The table of pack ${pack.name} cannot be read: ${errorMessage(reason)}`);
+    throw new VersionsError(
+      'Corrupt',
+      'PACK_TABLE_DAMAGED',
+      `The table of pack ${pack.name} cannot be read: ${errorMessage(reason)}`,
+    );
   }
   return directory;
 }
@@ -207,19 +228,30 @@ export function openPackEnd(
   repository: RepositoryId,
 ): PackDirectory {
   const trailerBegin = end.byteLength - trailerBytes;
-  if (trailerBegin < 0) throw new VersionsError('Corrupt', 'PACK_TRAILER_DAMAGED', `Pack ${pack.name} is cut off`);
+  if (trailerBegin < 0)
+    throw new VersionsError('Corrupt', 'PACK_TRAILER_DAMAGED', `Pack ${pack.name} is cut off`);
   const trailer = end.subarray(trailerBegin);
   const decoded = decodePackTrailer(trailer, pack.bytes);
   const pieceTableBegin = end.byteLength - (pack.bytes - decoded.pieceTableOffset);
   const tableBegin = pieceTableBegin - decoded.tableBytes;
-  const good = tableBegin >= 0 && checkPieceTable(end.subarray(pieceTableBegin, trailerBegin), trailer);
-  if (!good) throw new VersionsError('Corrupt', 'PIECE_TABLE_DAMAGED', `The piece table of pack ${pack.name} is damaged`);
+  const good =
+    tableBegin >= 0 && checkPieceTable(end.subarray(pieceTableBegin, trailerBegin), trailer);
+  if (!good)
+    throw new VersionsError(
+      'Corrupt',
+      'PIECE_TABLE_DAMAGED',
+      `The piece table of pack ${pack.name} is damaged`,
+    );
   const decodedHeader = decodeObjectHeader(decoded.header, {
     kinds: [pack.kind === 'data' ? 'data-pack' : 'tree-pack'],
     repository,
   });
   if (!bytesEqual(decodedHeader.salt, pack.salt)) {
-    throw new VersionsError('Corrupt', 'PACK_SPLICED', `What is stored as pack ${pack.name} ends like another pack`);
+    throw new VersionsError(
+      'Corrupt',
+      'PACK_SPLICED',
+      `What is stored as pack ${pack.name} ends like another pack`,
+    );
   }
   const key = keys.sealingKey('table', decodedHeader.epoch, decodedHeader.salt);
   const aad = blockAad(decoded.header, tablePosition);
@@ -253,8 +285,13 @@ function hexOf(id: ChunkId): string {
 }
 
 function chunkMissing(id: ChunkId): VersionsError {
-  return new VersionsError('Corrupt', 'CHUNK_MISSING', `No pack holds chunk ${hexOf(id).slice(0, 16)}`, {
-    hint: 'Run "versions verify" to see what is damaged',
-    context: { chunk: hexOf(id) },
-  });
+  return new VersionsError(
+    'Corrupt',
+    'CHUNK_MISSING',
+    `No pack holds chunk ${hexOf(id).slice(0, 16)}`,
+    {
+      hint: 'Run "versions verify" to see what is damaged',
+      context: { chunk: hexOf(id) },
+    },
+  );
 }

@@ -2,8 +2,20 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { toHex, type LineageId, type RepositoryId } from '../base/index.ts';
 import { parseCatalogUrl, type Catalog } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import { doorsOf, openPlaces, type Context, type RepositoryPlaces, type SecretSource } from './context.ts';
-import { assembleRepository, fillCatalog, metaKeys, openMirrorSet, readConfigAndKeys } from './open-repository.ts';
+import {
+  doorsOf,
+  openPlaces,
+  type Context,
+  type RepositoryPlaces,
+  type SecretSource,
+} from './context.ts';
+import {
+  assembleRepository,
+  fillCatalog,
+  metaKeys,
+  openMirrorSet,
+  readConfigAndKeys,
+} from './open-repository.ts';
 import type { Repository } from './repository.ts';
 
 export interface ConnectOptions {
@@ -35,18 +47,31 @@ export async function connectRepository(
   context: Context,
 ): Promise<Connected> {
   if (places.catalog === undefined) {
-    throw new VersionsError('Usage', 'CATALOG_NEEDED', 'To connect, a place for the catalog is needed');
+    throw new VersionsError(
+      'Usage',
+      'CATALOG_NEEDED',
+      'To connect, a place for the catalog is needed',
+    );
   }
   const takeOver = options.takeOver === true;
   const stores = await openPlaces(places.mirrors, { create: false, readOnly: !takeOver }, context);
-  const mirrors = await openMirrorSet(stores, { readOnly: !takeOver, mirrorsMin: places.mirrorsMin }, context);
+  const mirrors = await openMirrorSet(
+    stores,
+    { readOnly: !takeOver, mirrorsMin: places.mirrorsMin },
+    context,
+  );
   let catalog: Catalog | undefined;
   try {
     const unlocked = await readConfigAndKeys(mirrors, options.secret);
     const { path } = parseCatalogUrl(places.catalog);
     catalog = await prepareCatalog(places.catalog, path, takeOver, context);
     forgetCaches(places.cacheDir);
-    const repository = await assembleRepository({ mirrors, catalog, ...unlocked }, places.cacheDir, !takeOver, context);
+    const repository = await assembleRepository(
+      { mirrors, catalog, ...unlocked },
+      places.cacheDir,
+      !takeOver,
+      context,
+    );
     await catalog.setMeta(metaKeys.repository, repository.id);
     await repository.log.catchUp();
     const entries = await fillCatalog(repository, context);
@@ -74,7 +99,12 @@ async function beginLineage(repository: Repository, context: Context): Promise<v
 }
 
 /** A new catalog, or the one of a `connect` that was cut short. */
-async function prepareCatalog(url: string, path: string, takeOver: boolean, context: Context): Promise<Catalog> {
+async function prepareCatalog(
+  url: string,
+  path: string,
+  takeOver: boolean,
+  context: Context,
+): Promise<Catalog> {
   if (existsSync(path)) {
     const unfinished = await isUnfinished(url, context);
     if (!unfinished && !takeOver) {
@@ -106,13 +136,25 @@ function setAside(path: string, now: number): void {
 
 /** What this machine may remember belongs to another history. */
 function forgetCaches(cacheDir: string): void {
-  for (const name of ['state.bin', 'index.bin', 'recent-packs.log', 'local-state.db', 'local-state.db-wal', 'local-state.db-shm']) {
+  for (const name of [
+    'state.bin',
+    'index.bin',
+    'recent-packs.log',
+    'local-state.db',
+    'local-state.db-wal',
+    'local-state.db-shm',
+  ]) {
     rmSync(`${cacheDir}/${name}`, { force: true });
   }
 }
 
 function nothingToConnect(): VersionsError {
-  return new VersionsError('NotFound', 'JOURNAL_EMPTY', 'The mirrors hold no journal entry that can be read', {
-    hint: 'Connect with all mirrors that exist; docs/disaster.md says what else can be done',
-  });
+  return new VersionsError(
+    'NotFound',
+    'JOURNAL_EMPTY',
+    'The mirrors hold no journal entry that can be read',
+    {
+      hint: 'Connect with all mirrors that exist; docs/disaster.md says what else can be done',
+    },
+  );
 }

@@ -83,7 +83,11 @@ export async function openEntry(
       : openSealed(decodePayloadObject(await payloadOf(entry.payload)), keys);
   const { codec, plainBytes, encoded } = decodePayloadPlaintext(plaintext);
   if (plainBytes > payloadBytesMax) {
-    throw new VersionsError('Corrupt', 'PAYLOAD_DAMAGED', 'A journal payload claims to be too large');
+    throw new VersionsError(
+      'Corrupt',
+      'PAYLOAD_DAMAGED',
+      'A journal payload claims to be too large',
+    );
   }
   const records = decodeRecords(decompress(codec, encoded, plainBytes));
   return { envelope: entry, records };
@@ -111,7 +115,13 @@ function sealPayload(plaintext: Uint8Array, context: SealingContext): Uint8Array
   const { keys, repository } = context;
   const salt = context.salt();
   const sealedBytes = plaintext.byteLength + sealTagBytes;
-  const start = encodePayloadStart({ suite: keys.suite, epoch: keys.epoch, repository, salt, sealedBytes });
+  const start = encodePayloadStart({
+    suite: keys.suite,
+    epoch: keys.epoch,
+    repository,
+    salt,
+    sealedBytes,
+  });
   const key = keys.sealingKey('journal', keys.epoch, salt);
   return Buffer.concat([start, seal(key, 0, start, plaintext)]);
 }
@@ -119,7 +129,11 @@ function sealPayload(plaintext: Uint8Array, context: SealingContext): Uint8Array
 function openSealed(object: SealedObject, keys: RepositoryKeys): Uint8Array {
   const { header, aad, sealed } = object;
   if (header.suite !== keys.suite) {
-    throw new VersionsError('Corrupt', 'SUITE_MIXED', 'A journal object was sealed in another way than its repository');
+    throw new VersionsError(
+      'Corrupt',
+      'SUITE_MIXED',
+      'A journal object was sealed in another way than its repository',
+    );
   }
   return open(keys.sealingKey('journal', header.epoch, header.salt), 0, aad, sealed);
 }

@@ -1,4 +1,12 @@
-import { toHex, type Clock, type LineageId, type ObjectHash, type Random, type RepositoryId, type WriterId } from '../base/index.ts';
+import {
+  toHex,
+  type Clock,
+  type LineageId,
+  type ObjectHash,
+  type Random,
+  type RepositoryId,
+  type WriterId,
+} from '../base/index.ts';
 import type { Catalog, EntryRow, Tip } from '../catalog/index.ts';
 import type { RepositoryKeys } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
@@ -54,7 +62,9 @@ export class EntryLog {
     const { state, keys } = this.#options;
     const hash = objectHashOf(row.bytes);
     if (hash !== row.hash) throw brokenChain(row.number, 'its bytes do not match its hash');
-    const { envelope, records } = await openEntry(row.bytes, keys, (name) => this.#payload(name, row));
+    const { envelope, records } = await openEntry(row.bytes, keys, (name) =>
+      this.#payload(name, row),
+    );
     if (envelope.number !== (state.tip?.number ?? 0) + 1 || envelope.number !== row.number) {
       throw brokenChain(row.number, 'its number does not follow the one before');
     }
@@ -87,12 +97,19 @@ export class EntryLog {
       }
       const { bytes } = entry;
       this.#options.state.apply(decodeEntryObject(bytes), entry.hash, records);
-      await this.#options.mirrors.put(entryKey(row.lineage, row.number, row.hash), [bytes], { signal: options.signal });
+      await this.#options.mirrors.put(entryKey(row.lineage, row.number, row.hash), [bytes], {
+        signal: options.signal,
+      });
       return row.number;
     }
-    throw new VersionsError('Conflict', 'JOURNAL_CONTENDED', 'Other clients kept writing to the journal', {
-      hint: 'Try again in a minute',
-    });
+    throw new VersionsError(
+      'Conflict',
+      'JOURNAL_CONTENDED',
+      'Other clients kept writing to the journal',
+      {
+        hint: 'Try again in a minute',
+      },
+    );
   }
 
   /** Stores the last entry in a mirror that lacks it: its writer may have died before that. */
@@ -116,7 +133,8 @@ export class EntryLog {
     const { keys, repository, random, clock, writer } = this.#options;
     const { tip } = this;
     const inLineage = lineage ?? tip?.lineage;
-    if (inLineage === undefined) throw new VersionsError('Internal', 'NO_LINEAGE', 'The journal has no lineage yet');
+    if (inLineage === undefined)
+      throw new VersionsError('Internal', 'NO_LINEAGE', 'The journal has no lineage yet');
     const place = {
       number: (tip?.number ?? 0) + 1,
       lineage: inLineage,
@@ -135,12 +153,16 @@ export class EntryLog {
 
   async #putPayload(entry: SealedEntry, signal: AbortSignal | undefined): Promise<void> {
     if (entry.payload === undefined) return;
-    await this.#options.mirrors.put(payloadKey(entry.payload.name), [entry.payload.bytes], { signal });
+    await this.#options.mirrors.put(payloadKey(entry.payload.name), [entry.payload.bytes], {
+      signal,
+    });
   }
 
   async #payload(name: ObjectHash, row: EntryRow): Promise<Uint8Array> {
     if (row.payload && objectHashOf(row.payload) === name) return row.payload;
-    return this.#options.mirrors.get(payloadKey(name), { accept: (bytes) => objectHashOf(bytes) === name });
+    return this.#options.mirrors.get(payloadKey(name), {
+      accept: (bytes) => objectHashOf(bytes) === name,
+    });
   }
 }
 

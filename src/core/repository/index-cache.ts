@@ -30,7 +30,10 @@ export async function loadIndex(
   generation: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<SharedIndex> {
-  const saved = generation === undefined ? undefined : loadIndexImage(imagePathIn(repository.cacheDir), generation);
+  const saved =
+    generation === undefined
+      ? undefined
+      : loadIndexImage(imagePathIn(repository.cacheDir), generation);
   const index = SharedIndex.create(saved?.image);
   const { packs } = repository.state;
   let next = saved?.packCount ?? 0;
@@ -46,7 +49,11 @@ export async function loadIndex(
         continue;
       }
       try {
-        const { table } = await readPackDirectory(pack, { mirrors: repository.mirrors, keys: repository.keys, repository: repository.id }, signal);
+        const { table } = await readPackDirectory(
+          pack,
+          { mirrors: repository.mirrors, keys: repository.keys, repository: repository.id },
+          signal,
+        );
         indexPack(index, number, table);
       } catch (error) {
         if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;

@@ -1,4 +1,13 @@
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 /** Local only: a change of layout makes older files be ignored and made anew. */
@@ -36,7 +45,7 @@ export function loadIndexImage(path: string, generation: string): IndexImage | u
     const image = new SharedArrayBuffer(imageBytes);
     const bytes = new Uint8Array(image);
     let checksum = 0;
-    for (let at = 0; at < imageBytes; ) {
+    for (let at = 0; at < imageBytes;) {
       const count = readSync(fd, bytes, at, Math.min(stepBytes, imageBytes - at), headBytes + at);
       if (count === 0) return undefined;
       checksum = crc32(bytes.subarray(at, at + count), checksum);

@@ -56,11 +56,23 @@ export async function initRepository(
     const repository = toHex(id) as RepositoryId;
     const bundle = MasterBundle.create(repository, created, random);
     const chunkBytesAvg = options.chunkAvgBytes ?? chunkAvgBytesDefault;
-    const config: RepositoryConfig = { repository, suite, created, chunkBytesAvg, blockBytes, inlineBytes };
+    const config: RepositoryConfig = {
+      repository,
+      suite,
+      created,
+      chunkBytesAvg,
+      blockBytes,
+      inlineBytes,
+    };
     const keys = bundle.repositoryKeys(suite);
     const configBytes = encodeConfig(config, (bytes) => keys.configMac(bytes));
     const secret: Secret = suite === 0 ? { kind: 'none' } : options.secret;
-    const key = await createKeyObject(bundle, secret, { repository, random, created }, options.kdfCosts);
+    const key = await createKeyObject(
+      bundle,
+      secret,
+      { repository, random, created },
+      options.kdfCosts,
+    );
     for (const { store, id: mirror } of mirrors) {
       await store.put(keyObjectKey(key.name), [key.bytes]);
       await store.put(configKey, [configBytes]);
@@ -69,10 +81,19 @@ export async function initRepository(
     const records: JournalRecord[] = [
       { type: 'lineage', reason: 'init' },
       { type: 'keys', add: [key.name], remove: [] },
-      { type: 'mirrors', mirrors: mirrors.map(({ id: mirror, name }) => ({ id: mirror, name, state: 'active' })) },
+      {
+        type: 'mirrors',
+        mirrors: mirrors.map(({ id: mirror, name }) => ({ id: mirror, name, state: 'active' })),
+      },
     ];
-    if (places.mirrorsMin !== undefined) records.push({ type: 'settings', mirrorsMin: places.mirrorsMin });
-    await writeFirstEntry({ ...places, catalog: catalogUrl }, { config: decodeConfig(configBytes), bundle }, records, context);
+    if (places.mirrorsMin !== undefined)
+      records.push({ type: 'settings', mirrorsMin: places.mirrorsMin });
+    await writeFirstEntry(
+      { ...places, catalog: catalogUrl },
+      { config: decodeConfig(configBytes), bundle },
+      records,
+      context,
+    );
     return { repositoryId: repository };
   } finally {
     for (const { store } of mirrors) await store[Symbol.asyncDispose]();
@@ -86,9 +107,18 @@ async function writeFirstEntry(
   context: Context,
 ): Promise<void> {
   const stores = await openPlaces(places.mirrors, { create: false, readOnly: false }, context);
-  const mirrors = await openMirrorSet(stores, { readOnly: false, mirrorsMin: places.mirrorsMin }, context);
+  const mirrors = await openMirrorSet(
+    stores,
+    { readOnly: false, mirrorsMin: places.mirrorsMin },
+    context,
+  );
   const catalog = await doorsOf(context).openCatalog(places.catalog, { create: true });
-  await using repository = await assembleRepository({ ...unlocked, mirrors, catalog }, places.cacheDir, false, context);
+  await using repository = await assembleRepository(
+    { ...unlocked, mirrors, catalog },
+    places.cacheDir,
+    false,
+    context,
+  );
   await catalog.setMeta(metaKeys.repository, repository.id);
   const lineage = toHex(context.random.bytes(16)) as LineageId;
   await repository.log.append(() => records, { lineage });
@@ -96,7 +126,12 @@ async function writeFirstEntry(
 }
 
 function requireCatalog(url: string | undefined): string {
-  if (url === undefined) throw new VersionsError('Usage', 'CATALOG_NEEDED', 'A new repository needs a place for its catalog');
+  if (url === undefined)
+    throw new VersionsError(
+      'Usage',
+      'CATALOG_NEEDED',
+      'A new repository needs a place for its catalog',
+    );
   const { path } = parseCatalogUrl(url);
   if (existsSync(path)) {
     throw new VersionsError('Conflict', 'CATALOG_EXISTS', `The catalog ${path} exists already`, {
@@ -107,24 +142,50 @@ function requireCatalog(url: string | undefined): string {
 }
 
 function checkOptions(places: RepositoryPlaces, options: InitOptions): void {
-  if (places.mirrors.length === 0) throw new VersionsError('Usage', 'MIRROR_NEEDED', 'A repository needs at least one mirror');
+  if (places.mirrors.length === 0)
+    throw new VersionsError('Usage', 'MIRROR_NEEDED', 'A repository needs at least one mirror');
   const { mirrorsMin } = places;
-  if (mirrorsMin !== undefined && !(Number.isInteger(mirrorsMin) && mirrorsMin >= 1 && mirrorsMin <= places.mirrors.length)) {
-    throw new VersionsError('Usage', 'MIRRORS_MIN_INVALID', `mirrors-min must be from 1 to ${places.mirrors.length}, the number of mirrors`);
+  if (
+    mirrorsMin !== undefined &&
+    !(Number.isInteger(mirrorsMin) && mirrorsMin >= 1 && mirrorsMin <= places.mirrors.length)
+  ) {
+    throw new VersionsError(
+      'Usage',
+      'MIRRORS_MIN_INVALID',
+      `mirrors-min must be from 1 to ${places.mirrors.length}, the number of mirrors`,
+    );
   }
   const avg = options.chunkAvgBytes;
-  if (avg !== undefined && !(Number.isInteger(Math.log2(avg)) && avg >= 64 * 1024 && avg <= 4 * 1024 * 1024)) {
-    throw new VersionsError('Usage', 'CHUNK_SIZE_INVALID', 'The chunk size must be a power of two from 64 KiB to 4 MiB');
+  if (
+    avg !== undefined &&
+    !(Number.isInteger(Math.log2(avg)) && avg >= 64 * 1024 && avg <= 4 * 1024 * 1024)
+  ) {
+    throw new VersionsError(
+      'Usage',
+      'CHUNK_SIZE_INVALID',
+      'The chunk size must be a power of two from 64 KiB to 4 MiB',
+    );
   }
 }
 
 /** Looks at every place before anything is written to one. */
-async function openEmptyPlaces(places: RepositoryPlaces, context: Context): Promise<readonly NewMirror[]> {
+async function openEmptyPlaces(
+  places: RepositoryPlaces,
+  context: Context,
+): Promise<readonly NewMirror[]> {
   const opened: NewMirror[] = [];
   try {
-    for (const place of await openPlaces(places.mirrors, { create: true, readOnly: false }, context)) {
+    for (const place of await openPlaces(
+      places.mirrors,
+      { create: true, readOnly: false },
+      context,
+    )) {
       if ('error' in place) throw place.error;
-      opened.push({ name: place.name, store: place.store, id: toHex(context.random.bytes(16)) as MirrorId });
+      opened.push({
+        name: place.name,
+        store: place.store,
+        id: toHex(context.random.bytes(16)) as MirrorId,
+      });
       await assertEmpty(place.name, place.store);
     }
     return opened;
@@ -146,7 +207,12 @@ async function assertEmpty(name: string, store: ObjectStore): Promise<void> {
   }
   if (found === undefined) return;
   const holds = found === markerKey || found === configKey ? 'a repository' : `"${found}"`;
-  throw new VersionsError('Conflict', 'MIRROR_NOT_EMPTY', `Mirror ${name} (${store.properties.location}) is not empty: it holds ${holds}`, {
-    hint: 'To use an existing repository: "versions connect"; else choose an empty directory',
-  });
+  throw new VersionsError(
+    'Conflict',
+    'MIRROR_NOT_EMPTY',
+    `Mirror ${name} (${store.properties.location}) is not empty: it holds ${holds}`,
+    {
+      hint: 'To use an existing repository: "versions connect"; else choose an empty directory',
+    },
+  );
 }

@@ -57,10 +57,13 @@ export async function unlock(
   let damaged: unknown;
   for (const name of names) {
     try {
-      const bytes = await mirrors.get(keyObjectKey(name), { accept: (read) => objectHashOf(read) === name });
+      const bytes = await mirrors.get(keyObjectKey(name), {
+        accept: (read) => objectHashOf(read) === name,
+      });
       const object = decodeKeyObject(bytes);
       if (object.header.repository !== repository) continue;
-      secret ??= suite === 0 ? { kind: 'none' } : typeof source === 'function' ? await source() : source;
+      secret ??=
+        suite === 0 ? { kind: 'none' } : typeof source === 'function' ? await source() : source;
       const place = { suite: object.header.suite, salt: object.header.salt, aad: object.aad };
       if (place.suite !== suite) continue;
       const plain = await openBundle(object.sealed, secret, object.parameters, place);
@@ -72,10 +75,15 @@ export async function unlock(
     }
   }
   if (wrong !== undefined) throw wrong;
-  throw new VersionsError('Corrupt', 'NO_KEY_OBJECT', 'No mirror has a key object that can be read', {
-    hint: 'Add a mirror that is whole, or copy its keys/ directory into this one',
-    cause: damaged,
-  });
+  throw new VersionsError(
+    'Corrupt',
+    'NO_KEY_OBJECT',
+    'No mirror has a key object that can be read',
+    {
+      hint: 'Add a mirror that is whole, or copy its keys/ directory into this one',
+      cause: damaged,
+    },
+  );
 }
 
 async function keyObjectNames(mirrors: MirrorSet): Promise<readonly ObjectHash[]> {

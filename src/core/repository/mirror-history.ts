@@ -44,7 +44,11 @@ export async function reconcileHistory(
 }
 
 /** Takes entries of the log's own lineage that a mirror has beyond its tip into the state. */
-export async function takeInNewer(mirror: Mirror, log: EntryLog, signal?: AbortSignal): Promise<void> {
+export async function takeInNewer(
+  mirror: Mirror,
+  log: EntryLog,
+  signal?: AbortSignal,
+): Promise<void> {
   const { tip } = log;
   if (tip === undefined) return;
   const after = afterEntries(tip.lineage, tip.number);
@@ -56,7 +60,10 @@ export async function takeInNewer(mirror: Mirror, log: EntryLog, signal?: AbortS
 }
 
 /** The lineages that have entries in a mirror: one list call each, since the rest is skipped. */
-export async function lineagesOf(mirror: Mirror, signal?: AbortSignal): Promise<readonly LineageId[]> {
+export async function lineagesOf(
+  mirror: Mirror,
+  signal?: AbortSignal,
+): Promise<readonly LineageId[]> {
   const lineages: LineageId[] = [];
   let after = '';
   while (lineages.length < lineagesMax) {
@@ -91,9 +98,14 @@ async function readEntry(
 ): Promise<Uint8Array> {
   const bytes = await mirror.store.get(key, { signal });
   if (objectHashOf(bytes) === hash) return bytes;
-  throw new VersionsError('Corrupt', 'ENTRY_DAMAGED', `The journal entry ${key} of mirror ${mirror.name} is damaged`, {
-    hint: 'Run "versions verify" to see what else is',
-  });
+  throw new VersionsError(
+    'Corrupt',
+    'ENTRY_DAMAGED',
+    `The journal entry ${key} of mirror ${mirror.name} is damaged`,
+    {
+      hint: 'Run "versions verify" to see what else is',
+    },
+  );
 }
 
 function foreignLineage(mirror: Mirror, lineage: LineageId): VersionsError {

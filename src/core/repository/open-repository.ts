@@ -6,7 +6,13 @@ import type { MasterBundle } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { decodeConfig, decodeMarker, type DecodedConfig } from '../format/index.ts';
 import { MirrorSet, type MirrorSetOptions, type Place } from '../mirror/index.ts';
-import { doorsOf, openPlaces, type Context, type RepositoryPlaces, type SecretSource } from './context.ts';
+import {
+  doorsOf,
+  openPlaces,
+  type Context,
+  type RepositoryPlaces,
+  type SecretSource,
+} from './context.ts';
 import { Debts } from './debts.ts';
 import { EntryLog } from './entry-log.ts';
 import { statePathIn } from './index-cache.ts';
@@ -20,7 +26,11 @@ import { loadState } from './state-file.ts';
 
 const threadsMax = 8;
 /** Names of values that the catalog keeps beside the journal. */
-export const metaKeys = { repository: 'repository', writer: 'writer', follower: 'follower' } as const;
+export const metaKeys = {
+  repository: 'repository',
+  writer: 'writer',
+  follower: 'follower',
+} as const;
 
 export interface OpenOptions {
   readonly secret: SecretSource;
@@ -41,7 +51,11 @@ export async function openRepository(
   const { readOnly } = options;
   const stores = await openPlaces(places.mirrors, { create: false, readOnly }, context);
   const debts = new Debts();
-  const mirrors = await openMirrorSet(stores, { readOnly, mirrorsMin: places.mirrorsMin, onDebt: debts.add }, context);
+  const mirrors = await openMirrorSet(
+    stores,
+    { readOnly, mirrorsMin: places.mirrorsMin, onDebt: debts.add },
+    context,
+  );
   let catalog: Catalog | undefined;
   try {
     const unlocked = await readConfigAndKeys(mirrors, options.secret);
@@ -49,7 +63,12 @@ export async function openRepository(
       places.catalog === undefined
         ? new MemoryCatalog()
         : await doorsOf(context).openCatalog(places.catalog, { readOnly });
-    const repository = await assembleRepository({ mirrors, catalog, debts, ...unlocked }, places.cacheDir, readOnly, context);
+    const repository = await assembleRepository(
+      { mirrors, catalog, debts, ...unlocked },
+      places.cacheDir,
+      readOnly,
+      context,
+    );
     if (places.catalog === undefined) await fillCatalog(repository, context);
     else await readJournal(repository, context);
     if (!readOnly) await prepareForWriting(repository, context);
@@ -83,23 +102,29 @@ export interface Unlocked {
 }
 
 /** `config` from the first mirror that has it whole, and the keys that the secret opens. */
-export async function readConfigAndKeys(mirrors: MirrorSet, secret: SecretSource): Promise<Unlocked> {
+export async function readConfigAndKeys(
+  mirrors: MirrorSet,
+  secret: SecretSource,
+): Promise<Unlocked> {
   let decoded: DecodedConfig | undefined;
   let newer: unknown;
-  await mirrors.get(configKey, {
-    accept: (bytes) => {
-      try {
-        decoded = decodeConfig(bytes);
-        return decoded.config.repository === mirrors.repositoryId;
-      } catch (error) {
-        if (isVersionsError(error, 'Unsupported')) newer = error;
-        return false;
-      }
-    },
-  }).catch((error: unknown) => {
-    throw newer ?? error;
-  });
-  if (decoded === undefined) throw new VersionsError('Internal', 'CONFIG_UNREAD', 'The config was not read');
+  await mirrors
+    .get(configKey, {
+      accept: (bytes) => {
+        try {
+          decoded = decodeConfig(bytes);
+          return decoded.config.repository === mirrors.repositoryId;
+        } catch (error) {
+          if (isVersionsError(error, 'Unsupported')) newer = error;
+          return false;
+        }
+      },
+    })
+    .catch((error: unknown) => {
+      throw newer ?? error;
+    });
+  if (decoded === undefined)
+    throw new VersionsError('Internal', 'CONFIG_UNREAD', 'The config was not read');
   const { repository, suite } = decoded.config;
   const bundle = await unlock(mirrors, repository, suite, secret);
   return { config: decoded, bundle };
@@ -107,7 +132,11 @@ export async function readConfigAndKeys(mirrors: MirrorSet, secret: SecretSource
 
 /** Puts the parts together; the journal is not read yet. */
 export async function assembleRepository(
-  parts: Unlocked & { readonly mirrors: MirrorSet; readonly catalog: Catalog; readonly debts?: Debts },
+  parts: Unlocked & {
+    readonly mirrors: MirrorSet;
+    readonly catalog: Catalog;
+    readonly debts?: Debts;
+  },
   cacheDir: string,
   readOnly: boolean,
   context: Context,
@@ -122,7 +151,16 @@ export async function assembleRepository(
   const state = usable?.state ?? new RepositoryState();
   const { clock, random, monitor } = context;
   const writer = await writerIdOf(catalog, readOnly, context);
-  const log = new EntryLog({ catalog, mirrors, keys, repository: config.repository, writer, state, clock, random });
+  const log = new EntryLog({
+    catalog,
+    mirrors,
+    keys,
+    repository: config.repository,
+    writer,
+    state,
+    clock,
+    random,
+  });
   return new Repository({
     config,
     bundle,
@@ -147,7 +185,11 @@ export async function assembleRepository(
 /** Reads the history of the mirrors into an empty catalog. Returns how many entries it has. */
 export async function fillCatalog(repository: Repository, context: Context): Promise<number> {
   let count = 0;
-  for await (const row of readHistory({ mirrors: repository.mirrors, monitor: context.monitor, signal: context.signal })) {
+  for await (const row of readHistory({
+    mirrors: repository.mirrors,
+    monitor: context.monitor,
+    signal: context.signal,
+  })) {
     if (row.number > (repository.state.tip?.number ?? 0)) await repository.log.bringIn(row);
     count += 1;
   }
@@ -158,10 +200,15 @@ async function readJournal(repository: Repository, context: Context): Promise<vo
   const { catalog } = repository;
   const own = await catalog.getMeta(metaKeys.repository);
   if (own !== undefined && own !== repository.id) {
-    throw new VersionsError('Conflict', 'CATALOG_FOREIGN', `The catalog ${catalog.location} belongs to another repository`, {
-      hint: 'Correct the catalog in the configuration, or make a new one with "versions connect"',
-      context: { repository: repository.id },
-    });
+    throw new VersionsError(
+      'Conflict',
+      'CATALOG_FOREIGN',
+      `The catalog ${catalog.location} belongs to another repository`,
+      {
+        hint: 'Correct the catalog in the configuration, or make a new one with "versions connect"',
+        context: { repository: repository.id },
+      },
+    );
   }
   await repository.log.catchUp();
   const follows = (await catalog.getMeta(metaKeys.follower)) !== undefined;
@@ -185,12 +232,18 @@ async function followMirrors(repository: Repository, context: Context): Promise<
 
 async function prepareForWriting(repository: Repository, context: Context): Promise<void> {
   const { state, mirrors, log } = repository;
-  for (const mirror of mirrors.mirrors) await reconcileHistory(mirror, log, state.lineages, context.signal);
+  for (const mirror of mirrors.mirrors)
+    await reconcileHistory(mirror, log, state.lineages, context.signal);
   const [unknown] = state.unknownRecords;
   if (unknown !== undefined) {
-    throw new VersionsError('Unsupported', 'RECORD_UNKNOWN', `The journal has records of kind "${unknown}", which this version does not know`, {
-      hint: 'Install the newest version of Versions to write to this repository',
-    });
+    throw new VersionsError(
+      'Unsupported',
+      'RECORD_UNKNOWN',
+      `The journal has records of kind "${unknown}", which this version does not know`,
+      {
+        hint: 'Install the newest version of Versions to write to this repository',
+      },
+    );
   }
 }
 
@@ -203,7 +256,11 @@ async function catalogHolds(catalog: Catalog, state: RepositoryState): Promise<b
   return false;
 }
 
-async function writerIdOf(catalog: Catalog, readOnly: boolean, context: Context): Promise<WriterId> {
+async function writerIdOf(
+  catalog: Catalog,
+  readOnly: boolean,
+  context: Context,
+): Promise<WriterId> {
   const known = await catalog.getMeta(metaKeys.writer);
   if (typeof known === 'string' && isHex16(known)) return known as WriterId;
   const writer = toHex(context.random.bytes(16)) as WriterId;
@@ -212,7 +269,12 @@ async function writerIdOf(catalog: Catalog, readOnly: boolean, context: Context)
 }
 
 function takeOverNeeded(): VersionsError {
-  return new VersionsError('Conflict', 'TAKE_OVER_NEEDED', 'This machine was connected for reading; another machine writes to the repository', {
-    hint: 'To write from here from now on: "versions connect --take-over" with the same mirrors',
-  });
+  return new VersionsError(
+    'Conflict',
+    'TAKE_OVER_NEEDED',
+    'This machine was connected for reading; another machine writes to the repository',
+    {
+      hint: 'To write from here from now on: "versions connect --take-over" with the same mirrors',
+    },
+  );
 }

@@ -82,8 +82,14 @@ async function longestChain(
   byNumber: ReadonlyMap<number, readonly ListedEntry[]>,
   options: HistoryOptions,
 ): Promise<ReadonlyMap<number, ListedEntry>> {
-  let ends = new Map<ObjectHash, { readonly entry: ListedEntry; readonly before: ObjectHash; readonly time: number }>();
-  const reached = new Map<ObjectHash, { readonly entry: ListedEntry; readonly before: ObjectHash }>();
+  let ends = new Map<
+    ObjectHash,
+    { readonly entry: ListedEntry; readonly before: ObjectHash; readonly time: number }
+  >();
+  const reached = new Map<
+    ObjectHash,
+    { readonly entry: ListedEntry; readonly before: ObjectHash }
+  >();
   for (let number = 1; byNumber.has(number); number++) {
     const next: typeof ends = new Map();
     for (const entry of byNumber.get(number) ?? []) {

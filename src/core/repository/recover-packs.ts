@@ -40,14 +40,22 @@ export async function recoverPacks(
     if (logged === undefined) continue;
     const { pack, table, tableOffset } = logged;
     if (state.packs.lifeOf(pack.name) === 'swept') continue;
-    if (state.packs.numberOf(pack.name) === undefined) packs.push({ ...pack, salt: new Uint8Array(pack.salt) });
+    if (state.packs.numberOf(pack.name) === undefined)
+      packs.push({ ...pack, salt: new Uint8Array(pack.salt) });
     const own = new Uint8Array(table);
-    repository.recentPacks.add({ pack: { ...pack, salt: new Uint8Array(pack.salt) }, table: own, tableOffset });
+    repository.recentPacks.add({
+      pack: { ...pack, salt: new Uint8Array(pack.salt) },
+      table: own,
+      tableOffset,
+    });
     indexPack(index, state.packs.add(pack), decodeChunkTable(own, tableOffset));
   }
   if (packs.length > 0 || state.openSessions.has(session)) {
     await repository.log.append(
-      () => [...(packs.length > 0 ? [{ type: 'packs', session, packs } as const] : []), { type: 'end', session }],
+      () => [
+        ...(packs.length > 0 ? [{ type: 'packs', session, packs } as const] : []),
+        { type: 'end', session },
+      ],
       { signal },
     );
   }

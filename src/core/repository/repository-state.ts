@@ -1,6 +1,19 @@
-import type { ChunkId, LineageId, MirrorId, ObjectHash, SessionId, SnapshotId, WriterId } from '../base/index.ts';
+import type {
+  ChunkId,
+  LineageId,
+  MirrorId,
+  ObjectHash,
+  SessionId,
+  SnapshotId,
+  WriterId,
+} from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
-import type { EntryEnvelope, JournalRecord, MirrorRecord, SnapshotRecord } from '../format/index.ts';
+import type {
+  EntryEnvelope,
+  JournalRecord,
+  MirrorRecord,
+  SnapshotRecord,
+} from '../format/index.ts';
 import { PackList } from './pack-list.ts';
 
 /** A snapshot that the journal committed. */
@@ -61,7 +74,8 @@ export class RepositoryState {
         }
         return;
       case 'snapshot':
-        if (!this.fenced.has(record.session)) this.#addSnapshot(record.snapshot, record.record, number);
+        if (!this.fenced.has(record.session))
+          this.#addSnapshot(record.snapshot, record.record, number);
         this.openSessions.delete(record.session);
         return;
       case 'end':
@@ -98,7 +112,8 @@ export class RepositoryState {
   #addSnapshot(record: SnapshotRecord, chunk: ChunkId, number: number): void {
     if (!record.partial) {
       for (const [id, other] of this.snapshots) {
-        if (other.record.partial && other.record.source === record.source) this.snapshots.delete(id);
+        if (other.record.partial && other.record.source === record.source)
+          this.snapshots.delete(id);
       }
     }
     this.snapshots.set(record.id, { record, chunk, number });

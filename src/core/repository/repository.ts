@@ -142,7 +142,11 @@ export class Repository implements AsyncDisposable {
   /** The chunk index. `loadIndex` must have been awaited. */
   get index(): SharedIndex {
     if (this.#index === undefined) {
-      throw new VersionsError('Internal', 'INDEX_NOT_LOADED', 'The chunk index is used before it was loaded');
+      throw new VersionsError(
+        'Internal',
+        'INDEX_NOT_LOADED',
+        'The chunk index is used before it was loaded',
+      );
     }
     return this.#index;
   }
@@ -158,7 +162,13 @@ export class Repository implements AsyncDisposable {
     if (this.#reader) return this.#reader;
     const index = await this.loadIndex(signal);
     const { mirrors, keys, state } = this.#parts;
-    this.#reader = new ChunkReader({ mirrors, keys, repository: this.id, index, packs: state.packs });
+    this.#reader = new ChunkReader({
+      mirrors,
+      keys,
+      repository: this.id,
+      index,
+      packs: state.packs,
+    });
     return this.#reader;
   }
 
@@ -196,7 +206,11 @@ export class Repository implements AsyncDisposable {
   /** Throws if this client must not write. */
   assertWritable(): void {
     if (this.readOnly) {
-      throw new VersionsError('Usage', 'REPOSITORY_READ_ONLY', 'The repository was opened for reading only');
+      throw new VersionsError(
+        'Usage',
+        'REPOSITORY_READ_ONLY',
+        'The repository was opened for reading only',
+      );
     }
   }
 

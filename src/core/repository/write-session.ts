@@ -2,7 +2,12 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { toHex, type SessionId, type SnapshotId } from '../base/index.ts';
 import { assert } from '../errors/index.ts';
-import { decodeChunkTable, type JournalRecord, type PackRecord, type SnapshotRecord } from '../format/index.ts';
+import {
+  decodeChunkTable,
+  type JournalRecord,
+  type PackRecord,
+  type SnapshotRecord,
+} from '../format/index.ts';
 import { FileJournal } from '../journal/index.ts';
 import type { SealedPack } from '../workers/index.ts';
 import { indexPack } from './chunk-reader.ts';
@@ -69,7 +74,9 @@ export class WriteSession implements AsyncDisposable {
     const session = new WriteSession(repository, { id, directory }, log, signal);
     try {
       const base = repository.state.tip?.number ?? 0;
-      await repository.log.append(() => [{ type: 'session', session: id, base, parent, host }], { signal });
+      await repository.log.append(() => [{ type: 'session', session: id, base, parent, host }], {
+        signal,
+      });
       return session;
     } catch (error) {
       await session[Symbol.asyncDispose]();
@@ -136,7 +143,9 @@ export class WriteSession implements AsyncDisposable {
     const packs = this.#takePending();
     const session = this.id;
     const records: JournalRecord[] = packs.length > 0 ? [{ type: 'packs', session, packs }] : [];
-    await this.#repository.log.append(() => [...records, { type: 'end', session }], { signal: this.#signal });
+    await this.#repository.log.append(() => [...records, { type: 'end', session }], {
+      signal: this.#signal,
+    });
     this.#ended = true;
   }
 
@@ -180,7 +189,9 @@ export class WriteSession implements AsyncDisposable {
     if (packs.length === 0) return;
     const session = this.id;
     try {
-      await this.#repository.log.append(() => [{ type: 'packs', session, packs }], { signal: this.#signal });
+      await this.#repository.log.append(() => [{ type: 'packs', session, packs }], {
+        signal: this.#signal,
+      });
     } catch (error) {
       this.#pending.unshift(...packs);
       throw error;
