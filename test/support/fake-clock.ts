@@ -25,6 +25,10 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
+  elapsed(): number {
+    return this.#now;
+  }
+
   /** How many are asleep. */
   get sleeping(): number {
     return this.#sleepers.length;

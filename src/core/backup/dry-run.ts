@@ -1,6 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import type { Context, Repository } from '../repository/index.ts';
 import { openLocalState } from './open-local-state.ts';
 import type { BackupOptions, BackupSummary } from './options.ts';
@@ -18,7 +17,8 @@ export async function dryRun(
   options: BackupOptions,
   context: Context,
 ): Promise<BackupSummary> {
-  const began = performance.now();
+  const { clock } = context;
+  const began = clock.elapsed();
   await repository.loadIndex(context.signal);
   using state = await openLocalState(repository);
   mkdirSync(repository.cacheDir, { recursive: true, mode: 0o700 });
@@ -34,7 +34,7 @@ export async function dryRun(
     });
     while (!scan.done) {
       context.signal?.throwIfAborted();
-      scan.advance(sliceMs, () => performance.now());
+      scan.advance(sliceMs, () => clock.elapsed());
       await new Promise((resolve) => void setImmediate(resolve));
     }
     const { counts } = scan;
@@ -50,7 +50,7 @@ export async function dryRun(
       bytesRead: 0,
       bytesNew: counts.bytesQueued,
       bytesStored: 0,
-      durationMs: Math.round(performance.now() - began),
+      durationMs: Math.round(clock.elapsed() - began),
       debts: 0,
       missingPaths: scan.missing.length,
     };

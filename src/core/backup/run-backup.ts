@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { systemErrorCode, VersionsError } from '../errors/index.ts';
 import { encodeSnapshotRecord } from '../format/index.ts';
 import { TreeStore, WriteSession, type Context, type Repository } from '../repository/index.ts';
@@ -35,7 +34,7 @@ async function save(
   options: BackupOptions,
   context: Context,
 ): Promise<BackupSummary> {
-  const began = performance.now();
+  const began = context.clock.elapsed();
   const startMs = context.clock.now();
   const source = sourceIdOf(repository, options);
   await repository.loadIndex(context.signal);
@@ -75,7 +74,7 @@ async function save(
     partial: saved.stop !== undefined,
     ...saved.counts,
     bytesStored: session.bytesStored,
-    durationMs: Math.round(performance.now() - began),
+    durationMs: Math.round(context.clock.elapsed() - began),
     debts: repository.debts.count + repository.mirrors.absent.length,
     missingPaths: saved.missing.length,
     ...(saved.stop === undefined ? {} : { stopReason: saved.stop }),

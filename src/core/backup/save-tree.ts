@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { byteStringFromText, displayPath, type ByteString, type ChunkId } from '../base/index.ts';
 import { assert, isVersionsError, VersionsError } from '../errors/index.ts';
 import { TreePageRule } from '../format/index.ts';
@@ -84,7 +83,7 @@ async function scanAndUpload(
   work: BackupWork,
 ): Promise<VersionsError | undefined> {
   const { context, session, pool } = work;
-  const now = (): number => performance.now();
+  const now = (): number => context.clock.elapsed();
   context.monitor.at('scanning');
   for (;;) {
     const stop = stopReasonOf(work);

@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto';
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds since some moment, in fractions; never goes back. For durations. */
+  elapsed(): number;
   /** Resolves after `delayMs`, or rejects with the signal's reason when it aborts. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
@@ -16,6 +18,7 @@ export interface Random {
 /** The machine's own clock. This file is the only place in the core that may read it. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   sleep: (delayMs, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);

@@ -1,3 +1,6 @@
+import { toHex } from './bytes.ts';
+import type { Random } from './clock.ts';
+
 /** Names and ids in hexadecimal, lower case. Made only by the parse functions and constructors. */
 export type PackName = string & { readonly __packName: true };
 export type ObjectHash = string & { readonly __objectHash: true };
@@ -15,6 +18,30 @@ export const chunkIdBytes = 32;
 
 const hex16 = /^[0-9a-f]{32}$/;
 const hex32 = /^[0-9a-f]{64}$/;
+
+type RandomId = SnapshotId | RepositoryId | MirrorId | LineageId | WriterId | SessionId;
+
+/** A new id: 16 random bytes. */
+export function newId<T extends RandomId>(random: Random): T {
+  return toHex(random.bytes(16)) as T;
+}
+
+/** A pack's name is the hash of its bytes. */
+export function hashOfPack(name: PackName): ObjectHash {
+  return name as string as ObjectHash;
+}
+
+export function isObjectHash(text: string): text is ObjectHash {
+  return isHex32(text);
+}
+
+export function isLineageId(text: string): text is LineageId {
+  return isHex16(text);
+}
+
+export function isWriterId(text: string): text is WriterId {
+  return isHex16(text);
+}
 
 /** 16 bytes in hexadecimal? */
 export function isHex16(text: string): boolean {

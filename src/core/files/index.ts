@@ -63,7 +63,7 @@ export {
 } from './ignore-pattern.ts';
 export { ignoreFileName, IgnoreRules, readExcludeFile, readIgnoreFile } from './ignore-rules.ts';
 export { readInodeFlags } from './inode-flags.ts';
-export { joinPath } from './long-path.ts';
+export { byteSlice, joinPath } from './long-path.ts';
 export type {
   Device,
   Mtime,

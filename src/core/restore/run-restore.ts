@@ -1,6 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { lookupNames, RestoreTarget } from '../files/index.ts';
 import type { Context, Repository } from '../repository/index.ts';
 import { lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
@@ -30,7 +29,7 @@ export async function runRestore(
   options: RestoreOptions,
   context: Context,
 ): Promise<RestoreSummary> {
-  const began = performance.now();
+  const began = context.clock.elapsed();
   const { signal } = context;
   const counts: RestoreCounts = {
     filesRestored: 0,
@@ -74,7 +73,7 @@ export async function runRestore(
       plan.remove();
     }
     counts.bytesFetched += chunks.bytesFetched;
-    return { ...counts, durationMs: Math.round(performance.now() - began) };
+    return { ...counts, durationMs: Math.round(context.clock.elapsed() - began) };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -1,5 +1,4 @@
-import { performance } from 'node:perf_hooks';
-import { byteStringFromText, displayPath, type ObjectHash } from '../base/index.ts';
+import { byteStringFromText, displayPath, hashOfPack } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import { decodeConfig, decodeEntryObject, decodeMarker, objectHashOf } from '../format/index.ts';
 import type { Mirror } from '../mirror/index.ts';
@@ -46,7 +45,7 @@ export async function runVerify(
   options: VerifyOptions,
   context: Context,
 ): Promise<VerifySummary> {
-  const began = performance.now();
+  const began = context.clock.elapsed();
   const { level } = options;
   const { monitor, signal } = context;
   const { mirrors, state } = repository;
@@ -96,7 +95,7 @@ export async function runVerify(
     findings: result.findings.length + absent + losses,
     healable: result.findings.filter(({ healable }) => healable).length,
     lost: result.lost.length + losses,
-    durationMs: Math.round(performance.now() - began),
+    durationMs: Math.round(context.clock.elapsed() - began),
   };
 }
 
@@ -111,8 +110,7 @@ async function expectedObjects(repository: Repository): Promise<readonly Expecte
     expected.push({ key: keyObjectKey(name), bytes: undefined, hash: name });
   for (const { name, bytes } of state.packs.all()) {
     if (state.packs.lifeOf(name) === 'swept') continue;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a pack's name is its hash
-    expected.push({ key: packKey(name), bytes, hash: name as string as ObjectHash });
+    expected.push({ key: packKey(name), bytes, hash: hashOfPack(name) });
   }
   for await (const row of catalog.read(0)) {
     const { payload } = decodeEntryObject(row.bytes);
