@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isHex16, type SessionId } from '../base/index.ts';
 import { isVersionsError } from '../errors/index.ts';
+import { joinPath } from '../files/index.ts';
 import { FileJournal } from '../journal/index.ts';
 import { recoverPacks, type Repository } from '../repository/index.ts';
 import type { LocalState } from './local-state.ts';
@@ -46,9 +47,8 @@ async function recoverResults(
         record,
       )) {
         if (outcome !== 'stored') continue;
-        const path = parent === '/' ? `/${file}` : `${parent}/${file}`;
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
-        state.putResumed(source, { name: file, path: path as typeof file, fingerprint, entry });
+        const filePath = joinPath(parent, file);
+        state.putResumed(source, { name: file, path: filePath, fingerprint, entry });
       }
     }
   }

@@ -1,4 +1,4 @@
-import { toHex, type ByteString, type SnapshotId } from '../base/index.ts';
+import { newId, toHex, type ByteString } from '../base/index.ts';
 import { lookupNames } from '../files/index.ts';
 import type { SnapshotRecord } from '../format/index.ts';
 import type { Repository } from '../repository/index.ts';
@@ -20,7 +20,7 @@ export function snapshotOf(work: BackupWork, saved: Saved): SnapshotRecord {
   const { counts } = saved;
   const { filesNew, filesChanged, filesUnchanged, dirs, others, bytesNew } = counts;
   return {
-    id: toHex(repository.random.bytes(16)) as SnapshotId,
+    id: newId(repository.random),
     time: options.time ?? startMs,
     finished: context.clock.now(),
     host: options.host,

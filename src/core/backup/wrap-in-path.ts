@@ -1,5 +1,5 @@
-import { dirname } from 'node:path/posix';
 import type { ByteString, ChunkId } from '../base/index.ts';
+import { byteSlice } from '../files/index.ts';
 import {
   decodeEntry,
   TreePageBuilder,
@@ -16,15 +16,15 @@ export interface WrapOptions {
 /** The tree of `/` in which an entry stands at `path` (absolute) instead of where it was (`--as`). */
 export function wrapInPath(captured: Uint8Array, path: ByteString, options: WrapOptions): ChunkId {
   let entry: TreeEntry = decodeEntry(captured);
-  let at: string = path;
+  let at = path;
   if (at === '/' && entry.tree !== undefined) return entry.tree;
   for (;;) {
-    const name = at.slice(at.lastIndexOf('/') + 1) as ByteString;
+    const name = byteSlice(at, at.lastIndexOf('/') + 1);
     const pages = new TreePageBuilder(options.rule, options.storePage);
     pages.add({ ...entry, name });
     const tree = pages.finish();
-    at = dirname(at);
-    if (at === '/') return tree;
+    at = byteSlice(at, 0, at.lastIndexOf('/'));
+    if (at === '') return tree;
     entry = {
       name,
       kind: 'directory',

@@ -7,6 +7,9 @@ import { asBuffer } from './bytes.ts';
  */
 export type ByteString = string & { readonly __byteString: true };
 
+/** The root of a file system, and of every snapshot. */
+export const rootPath: ByteString = '/' as ByteString;
+
 export function byteStringOf(bytes: Uint8Array): ByteString {
   return asBuffer(bytes).toString('latin1') as ByteString;
 }

@@ -19,11 +19,12 @@ export const chunkIdBytes = 32;
 const hex16 = /^[0-9a-f]{32}$/;
 const hex32 = /^[0-9a-f]{64}$/;
 
-type RandomId = SnapshotId | RepositoryId | MirrorId | LineageId | WriterId | SessionId;
+/** May become an id of any of these. */
+type NewId = SnapshotId & RepositoryId & MirrorId & LineageId & WriterId & SessionId;
 
 /** A new id: 16 random bytes. */
-export function newId<T extends RandomId>(random: Random): T {
-  return toHex(random.bytes(16)) as T;
+export function newId(random: Random): NewId {
+  return toHex(random.bytes(16)) as NewId;
 }
 
 /** A pack's name is the hash of its bytes. */

@@ -1,5 +1,5 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import { toHex, type LineageId, type RepositoryId } from '../base/index.ts';
+import { newId, type RepositoryId } from '../base/index.ts';
 import { parseCatalogUrl, type Catalog } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import {
@@ -91,7 +91,7 @@ export async function connectRepository(
 async function beginLineage(repository: Repository, context: Context): Promise<void> {
   const parent = repository.state.tip;
   if (parent === undefined) return;
-  const lineage = toHex(context.random.bytes(16)) as LineageId;
+  const lineage = newId(context.random);
   await repository.log.append(() => [{ type: 'lineage', reason: 'take-over', parent }], {
     lineage,
     signal: context.signal,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { toHex, type LineageId, type MirrorId, type RepositoryId } from '../base/index.ts';
+import { newId, type MirrorId, type RepositoryId } from '../base/index.ts';
 import { parseCatalogUrl } from '../catalog/index.ts';
 import { MasterBundle, type KdfCosts, type Secret, type Suite } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
@@ -52,8 +52,7 @@ export async function initRepository(
     const { random, clock } = context;
     const created = clock.now();
     const suite: Suite = options.unsafeNoEncryption === true ? 0 : 1;
-    const id = random.bytes(16);
-    const repository = toHex(id) as RepositoryId;
+    const repository = newId(random);
     const bundle = MasterBundle.create(repository, created, random);
     const chunkBytesAvg = options.chunkAvgBytes ?? chunkAvgBytesDefault;
     const config: RepositoryConfig = {
@@ -120,7 +119,7 @@ async function writeFirstEntry(
     context,
   );
   await catalog.setMeta(metaKeys.repository, repository.id);
-  const lineage = toHex(context.random.bytes(16)) as LineageId;
+  const lineage = newId(context.random);
   await repository.log.append(() => records, { lineage });
   await mirrors.drain();
 }
@@ -184,7 +183,7 @@ async function openEmptyPlaces(
       opened.push({
         name: place.name,
         store: place.store,
-        id: toHex(context.random.bytes(16)) as MirrorId,
+        id: newId(context.random),
       });
       await assertEmpty(place.name, place.store);
     }

@@ -1,4 +1,4 @@
-import type { ObjectHash, Random, RepositoryId } from '../base/index.ts';
+import { isObjectHash, type ObjectHash, type Random, type RepositoryId } from '../base/index.ts';
 import {
   kdfParametersFor,
   MasterBundle,
@@ -53,7 +53,7 @@ export async function unlock(
 ): Promise<MasterBundle> {
   const names = await keyObjectNames(mirrors);
   let secret: Secret | undefined;
-  let wrong: unknown;
+  let wrong: VersionsError | undefined;
   let damaged: unknown;
   for (const name of names) {
     try {
@@ -91,7 +91,7 @@ async function keyObjectNames(mirrors: MirrorSet): Promise<readonly ObjectHash[]
   for (const { store } of mirrors.mirrors) {
     for await (const { key } of store.list('keys/')) {
       const name = key.slice('keys/'.length);
-      if (/^[0-9a-f]{64}$/.test(name)) names.add(name as ObjectHash);
+      if (isObjectHash(name)) names.add(name);
     }
     // The others hold the same; they are asked only if this one shows none.
     if (names.size > 0) break;

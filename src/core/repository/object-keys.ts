@@ -1,4 +1,11 @@
-import type { LineageId, ObjectHash, PackName } from '../base/index.ts';
+import { assert } from '../errors/index.ts';
+import {
+  isLineageId,
+  isObjectHash,
+  type LineageId,
+  type ObjectHash,
+  type PackName,
+} from '../base/index.ts';
 
 /** Keys of the objects of a mirror (docs/format.md section 2). */
 export const configKey = 'config';
@@ -40,9 +47,9 @@ export function parseEntryKey(
 ): { readonly lineage: LineageId; readonly number: number; readonly hash: ObjectHash } | undefined {
   const match = entryPattern.exec(key);
   if (!match) return undefined;
-  const [, lineage, number, hash] = match;
-  // The pattern has checked all three.
-  return { lineage: lineage as LineageId, number: Number(number), hash: hash as ObjectHash };
+  const [, lineage = '', number, hash = ''] = match;
+  assert(isLineageId(lineage) && isObjectHash(hash), 'The pattern of entry keys is wrong');
+  return { lineage, number: Number(number), hash };
 }
 
 function paddedNumber(number: number): string {

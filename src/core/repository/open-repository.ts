@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { isHex16, toHex, type WriterId } from '../base/index.ts';
+import { isWriterId, newId, type WriterId } from '../base/index.ts';
 import { MemoryCatalog, type Catalog } from '../catalog/index.ts';
 import type { MasterBundle } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
@@ -262,8 +262,8 @@ async function writerIdOf(
   context: Context,
 ): Promise<WriterId> {
   const known = await catalog.getMeta(metaKeys.writer);
-  if (typeof known === 'string' && isHex16(known)) return known as WriterId;
-  const writer = toHex(context.random.bytes(16)) as WriterId;
+  if (typeof known === 'string' && isWriterId(known)) return known;
+  const writer = newId(context.random);
   if (!readOnly) await catalog.setMeta(metaKeys.writer, writer);
   return writer;
 }

@@ -19,7 +19,7 @@ export function encodeLoggedPack(logged: LoggedPack): Uint8Array {
 
 /** Undefined if the record was written by another version. */
 export function decodeLoggedPack(record: Uint8Array): LoggedPack | undefined {
-  // The log's checksums hold, so this is what some version of this program wrote.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the log's checksums hold, so some version of this program wrote it
   const value = deserialize(record) as LoggedPack & { readonly layout: number };
   return value.layout === layout ? value : undefined;
 }

@@ -33,7 +33,7 @@ export function loadState(
 ): { readonly state: RepositoryState; readonly generation: string } | undefined {
   let saved: SavedState;
   try {
-    // Written by `saveState`, in this user's private directory; anything odd is caught below.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by `saveState`; anything odd is caught below
     saved = deserialize(readFileSync(path)) as SavedState;
     if (saved.layout !== layout || saved.repository !== repository) return undefined;
     return { state: restoreState(saved), generation: saved.generation };

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { toHex, type SessionId, type SnapshotId } from '../base/index.ts';
+import { newId, type SessionId, type SnapshotId } from '../base/index.ts';
 import { assert } from '../errors/index.ts';
 import {
   decodeChunkTable,
@@ -66,7 +66,7 @@ export class WriteSession implements AsyncDisposable {
   }
 
   static async begin(repository: Repository, options: SessionOptions): Promise<WriteSession> {
-    const id = toHex(repository.random.bytes(16)) as SessionId;
+    const id = newId(repository.random);
     const directory = join(repository.sessionsDirectory, id);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const log = await FileJournal.open(join(directory, packLogName));

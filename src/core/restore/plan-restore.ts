@@ -3,7 +3,7 @@ import { displayPath, toHex, type ByteString, type ChunkId } from '../base/index
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { joinPath, lstatIfExists, type FileStat } from '../files/index.ts';
 import { decodeXattrs, encodeEntry, entryRemarks, type TreeEntry } from '../format/index.ts';
-import { childPath, type FoundEntry } from '../snapshot/index.ts';
+import type { FoundEntry } from '../snapshot/index.ts';
 import type { ChunkLocation } from '../workers/index.ts';
 import { ContentComparer } from './content-comparer.ts';
 import { isChunkless, RestorePlan } from './plan.ts';
@@ -83,7 +83,7 @@ class Planner {
         this.#deleteOthers(frame);
         continue;
       }
-      const path = childPath(frame.path, next.name);
+      const path = joinPath(frame.path, next.name);
       const below = await this.#visit(frame, path, next);
       if (below) frames.push(below);
     }
@@ -117,7 +117,7 @@ class Planner {
     frame.names?.add(entry.name);
     if (this.#selection.isExcluded(path, entry.name, isDirectory)) return undefined;
     const included = this.#selection.isIncluded(path, entry.name, isDirectory, frame.included);
-    const relative = relativePath(frame.relative, entry.name);
+    const relative = joinPath(frame.relative, entry.name);
     if (!isDirectory) {
       if (!included) return undefined;
       if (!this.#make(frame)) return undefined;
@@ -354,8 +354,8 @@ class Planner {
       return;
     if (target === undefined && !this.#existing(frame.relative)) return;
     for (const name of target?.list(frame.relative) ?? []) {
-      const path = childPath(frame.path, name);
-      const relative = relativePath(frame.relative, name);
+      const path = joinPath(frame.path, name);
+      const relative = joinPath(frame.relative, name);
       const existing = this.#existing(relative);
       if (existing === undefined || frame.names.has(name)) continue;
       if (this.#selection.isExcluded(path, name, existing.kind === 'directory')) continue;
@@ -376,11 +376,6 @@ class Planner {
 const unknownNames = '/';
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
 const rootRelative = '' as ByteString;
-
-function relativePath(directory: ByteString, name: ByteString): ByteString {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
-  return directory === '' ? name : (`${directory}/${name}` as ByteString);
-}
 
 async function* noEntries(): AsyncGenerator<TreeEntry> {}
 

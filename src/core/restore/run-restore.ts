@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { rootPath } from '../base/index.ts';
 import { lookupNames, RestoreTarget } from '../files/index.ts';
 import type { Context, Repository } from '../repository/index.ts';
 import { lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
@@ -78,9 +79,6 @@ export async function runRestore(
     rmSync(directory, { recursive: true, force: true });
   }
 }
-
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
-const rootPath = '/' as NonNullable<RestoreOptions['path']>;
 
 function settingsOf({ target, owner, snapshot }: RestoreOptions): RestoreSettings {
   const names = lookupNames();

@@ -1,4 +1,5 @@
-import type { ByteString } from '../base/index.ts';
+import { rootPath, type ByteString } from '../base/index.ts';
+import { joinPath } from '../files/index.ts';
 import type { TreeEntry } from '../format/index.ts';
 import type { Repository } from '../repository/index.ts';
 import { lookUpPath, type FoundEntry } from './look-up.ts';
@@ -37,19 +38,9 @@ export async function* listEntries(
       continue;
     }
     const entry = next.value;
-    const entryPath = childPath(directory.path, entry.name);
+    const entryPath = joinPath(directory.path, entry.name);
     yield { path: entryPath, entry };
     if (options.recursive && entry.tree)
       open.push({ path: entryPath, entries: trees.entries(entry.tree) });
   }
-}
-
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
-const rootPath = '/' as ByteString;
-
-/** `directory/name` of a path that begins with `/`. */
-export function childPath(directory: ByteString, name: ByteString): ByteString {
-  const path = directory === '/' ? `/${name}` : `${directory}/${name}`;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
-  return path as ByteString;
 }
