@@ -1,0 +1,196 @@
+"""Journal entries and what they say together: section 11 of docs/format.md."""
+
+import re
+from dataclasses import dataclass, field as dataclass_field
+
+import cbor
+from damage import require
+from fields import field, is_bytes, is_number, number
+from objects import ENTRY, PAYLOAD, decode_codec, open_sealed, parse_header, sha256
+from trees import parse_snapshot
+
+PAYLOAD_BYTES_MAX = 64 << 20
+KEY_PATTERN = re.compile(r"journal/([0-9a-f]{32})/([0-9]{12})-([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class Entry:
+    key: str
+    lineage: bytes
+    number: int
+    name: bytes
+    writer: bytes
+    time: int
+    before: bytes
+    records: list
+
+
+def parse_entry(key, data, read_object, config, bundle):
+    """One entry with its records; read_object gives the bytes of another object of the mirror."""
+    match = KEY_PATTERN.fullmatch(key)
+    require(match is not None, "its key is malformed")
+    require(sha256(data).hex() == match[3], "its hash is not its name")
+    header = _header(data, ENTRY, config)
+    count, lineage, before = number(data, 64, 8), bytes(data[72:88]), bytes(data[128:160])
+    require(lineage.hex() == match[1] and count == int(match[2]), "it lies at another place")
+    require(count >= 1 and (count == 1) == (before == bytes(32)), "its number and its past differ")
+    payload, size = bytes(data[160:192]), number(data, 192, 4)
+    time = number(data, 120, 8)
+    require(len(data) == 196 + size, "its length is wrong")
+    key_of = bundle.object_key(header, "journal", "journal")
+    plain = open_sealed(header.suite, key_of, 0, data[:196], data[196:])
+    if payload != bytes(32):
+        require(plain == b"", "its payload is there twice")
+        plain = parse_payload(payload, read_object(f"payloads/{payload.hex()}"), config, bundle)
+    name = bytes.fromhex(match[3])
+    writer, records = bytes(data[104:120]), parse_records(plain)
+    return Entry(key, lineage, count, name, writer, time, before, records)
+
+
+def _header(data, kind, config):
+    header = parse_header(data, (kind,))
+    require(header.repository == config.header.repository, "it is of another repository")
+    require(header.suite == config.header.suite, "it has another suite than the repository")
+    return header
+
+
+def parse_payload(name, data, config, bundle):
+    require(sha256(data) == name, "its payload's hash is not its name")
+    header = _header(data, PAYLOAD, config)
+    size = number(data, 64, 4)
+    require(len(data) == 68 + size, "its payload's length is wrong")
+    key = bundle.object_key(header, "journal", "journal")
+    return open_sealed(header.suite, key, 0, data[:68], data[68:])
+
+
+def parse_records(plain):
+    require(len(plain) >= 5, "its payload is too short")
+    size = number(plain, 1, 4)
+    require(size <= PAYLOAD_BYTES_MAX, "its payload is too large")
+    records = cbor.decode(decode_codec(plain[0], plain[5:], size))
+    require(type(records) is list, "its payload is not an array")
+    for record in records:
+        _check_record(record)
+    return records
+
+
+def _check_record(record):
+    kind = field(record, "type", str)
+    if kind == "lineage":
+        reason = field(record, "reason", str)
+        require(reason in ("init", "rebuild", "take-over", "copy", "clone"), "its reason is unknown")
+        parent = field(record, "parent", dict, optional=True)
+        require(reason != "init" or parent is None, "a first lineage has a parent")
+        require(parent is not None or reason in ("init", "rebuild"), "a lineage has no parent")
+        if parent is not None:
+            field(parent, "lineage", 16), field(parent, "number", int), field(parent, "hash", 32)
+    elif kind == "session":
+        field(record, "session", 16), field(record, "base", int), field(record, "host", str)
+        field(record, "parent", 16, optional=True)
+    elif kind == "packs":
+        field(record, "session", 16)
+        for pack in field(record, "packs", [list]):
+            require(len(pack) == 6 and is_bytes(pack[0], 32), "a pack is malformed")
+            require(all(map(is_number, pack[1:5])), "a pack is malformed")
+            require(pack[3] in (1, 2) and is_bytes(pack[5], 32), "a pack is malformed")
+    elif kind == "snapshot":
+        field(record, "session", 16), field(record, "record", 32)
+        parse_snapshot(field(record, "snapshot", dict))
+    elif kind == "end":
+        field(record, "session", 16)
+    elif kind == "forget":
+        field(record, "snapshots", [16])
+    elif kind == "mirrors":
+        for mirror in field(record, "mirrors", [dict]):
+            field(mirror, "id", 16), field(mirror, "name", str)
+            require(field(mirror, "state", str) in ("active", "removed"), "a state is unknown")
+    elif kind == "settings":
+        require(is_number(record.get("mirrorsMin"), 1), "a setting is malformed")
+    elif kind == "keys":
+        field(record, "add", [32]), field(record, "remove", [32])
+    elif kind in ("condemn", "rescue", "swept"):
+        field(record, "packs", [32])
+    elif kind == "fence":
+        require(("session" in record) != ("writer" in record), "a fence is malformed")
+        field(record, "session" if "session" in record else "writer", 16)
+
+
+@dataclass
+class History:
+    """What the longest history says."""
+
+    entries: list = dataclass_field(default_factory=list)
+    packs: dict = dataclass_field(default_factory=dict)
+    snapshots: dict = dataclass_field(default_factory=dict)
+    records: dict = dataclass_field(default_factory=dict)
+    swept: set = dataclass_field(default_factory=set)
+
+
+def read_history(entries):
+    """The history that counts: the one that reaches the highest number from number 1."""
+    history, following = History(), {}
+    for entry in entries:
+        following.setdefault(entry.before, []).append(entry)
+    waiting = [[entry] for entry in following.get(bytes(32), [])]
+    while waiting:
+        chain = waiting.pop()
+        if not history.entries or _rank(chain) > _rank(history.entries):
+            history.entries = chain
+        for entry in following.get(chain[-1].name, []):
+            _check_link(chain[-1], entry)
+            waiting.append([*chain, entry])
+    _apply(history)
+    return history
+
+
+def _rank(chain):
+    return chain[-1].number, chain[-1].time
+
+
+def _check_link(before, entry):
+    require(before.number + 1 == entry.number, f"{entry.key} does not follow the one before")
+    first = entry.records[0] if entry.records else {}
+    begins = first.get("type") == "lineage"
+    require(begins == (before.lineage != entry.lineage), f"{entry.key} begins no lineage")
+    if begins:
+        parent = first["parent"]
+        expected = {"lineage": before.lineage, "number": before.number, "hash": before.name}
+        require(parent == expected, f"{entry.key} names another parent")
+
+
+def _apply(history):
+    fenced_sessions, fenced_writers = set(), set()
+    for entry in history.entries:
+        if entry.writer in fenced_writers:
+            continue
+        for record in entry.records:
+            kind = record["type"]
+            if kind == "packs":
+                live = [pack for pack in record["packs"] if pack[0] not in history.swept]
+                history.packs.update((pack[0], pack) for pack in live)
+            elif kind == "snapshot" and record["session"] not in fenced_sessions:
+                _commit(history, record)
+            elif kind == "forget":
+                _forget(history, record["snapshots"])
+            elif kind == "swept":
+                history.swept.update(record["packs"])
+                for name in record["packs"]:
+                    history.packs.pop(name, None)
+            elif kind == "fence":
+                fenced_sessions.add(record.get("session"))
+                fenced_writers.add(record.get("writer"))
+
+
+def _forget(history, names):
+    for name in names:
+        history.snapshots.pop(name, None)
+
+
+def _commit(history, record):
+    snapshot = record["snapshot"]
+    if "partial" not in snapshot:
+        others = history.snapshots.values()
+        partial = [other for other in others if "partial" in other]
+        _forget(history, [o["id"] for o in partial if o["source"] == snapshot["source"]])
+    history.snapshots[snapshot["id"]] = snapshot
+    history.records[snapshot["id"]] = record["record"]
