@@ -4,6 +4,7 @@ import type { RootEntry, SnapshotRecord } from '../format/index.ts';
 import type { Context, Repository, TreeStore, WriteSession } from '../repository/index.ts';
 import type { WorkerPool } from '../workers/index.ts';
 import type { LocalState } from './local-state.ts';
+import type { StateChanges } from './state-changes.ts';
 import type { BackupOptions, BackupSummary } from './options.ts';
 
 /** Everything one run of `backup` works with. */
@@ -18,6 +19,7 @@ export interface BackupWork {
   readonly pool: WorkerPool;
   readonly trees: TreeStore;
   readonly state: LocalState;
+  readonly changes: StateChanges;
   readonly parent: SnapshotRecord | undefined;
 }
 
@@ -42,6 +44,4 @@ export interface Saved {
   readonly gids: ReadonlySet<number>;
   /** Why the run was cut short. */
   readonly stop: VersionsError | undefined;
-  /** The local state has changes that are kept with the commit. */
-  readonly stateChanged: boolean;
 }

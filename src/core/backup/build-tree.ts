@@ -1,17 +1,20 @@
-import { bytesEqual, type ByteString, type ChunkId } from '../base/index.ts';
-import { assert } from '../errors/index.ts';
+import { bytesEqual, rootPath, type ByteString, type ChunkId } from '../base/index.ts';
+import { assert, VersionsError } from '../errors/index.ts';
+import { joinPath } from '../files/index.ts';
 import { decodeEntry, encodeEntry, TreePageBuilder, type TreePageRule } from '../format/index.ts';
 import { staleFingerprint } from './fingerprint.ts';
 import type { ItemWriter, LocalState } from './local-state.ts';
-import type { FileResult, ResultLogs } from './results.ts';
+import type { FileResult, Results } from './results.ts';
 import type { ScanEvent, ScanEvents } from './scan-events.ts';
+import type { StateChanges } from './state-changes.ts';
 import { noHash } from './scan-frame.ts';
-import { priorityCount } from './upload-queue.ts';
 
 export interface BuildTreeOptions {
   readonly events: ScanEvents;
-  readonly results: ResultLogs;
+  readonly results: Results;
+  /** As the last backup left it; only read. */
   readonly state: LocalState;
+  readonly changes: StateChanges;
   readonly source: Uint8Array;
   readonly rule: TreePageRule;
   /** Stores a tree page and returns its id. */
@@ -42,21 +45,23 @@ const eventsBetweenBreaths = 2048;
 
 /**
  * Replays the scan beside the results of the upload and writes the pages of every directory that
- * changed, bottom up; the local state of those directories is written in the same pass. Returns
- * the tree of `/`.
+ * changed, bottom up, while both are still going on. The local state of those directories is noted
+ * in the same pass. Returns the tree of `/`.
  */
 export async function buildTree(options: BuildTreeOptions): Promise<BuiltTree> {
   let captured: Uint8Array | undefined;
   const onEntry = (directory: ByteString, name: ByteString, entry: Uint8Array): void => {
-    if (options.capture !== undefined && pathOf(directory, name) === options.capture)
+    if (options.capture !== undefined && joinPath(directory, name) === options.capture)
       captured = new Uint8Array(entry);
   };
-  const results = Array.from({ length: priorityCount }, (_, priority) =>
-    options.results.read(priority),
-  );
-  const frames = [new TreeFrame(pathOf(undefined, undefined), options, undefined, onEntry)];
+  const frames = [new TreeFrame(rootPath, options, undefined, onEntry)];
   let count = 0;
-  for (let event = options.events.next(); event !== undefined; event = options.events.next()) {
+  const { events, results } = options;
+  for (let event = events.next(); ; event = events.next()) {
+    if (event === undefined) {
+      if (await events.more()) continue;
+      break;
+    }
     const frame = frames.at(-1);
     assert(frame !== undefined, 'The scan left more directories than it entered');
     if (event.type === 'enter') {
@@ -70,8 +75,7 @@ export async function buildTree(options: BuildTreeOptions): Promise<BuiltTree> {
       // The event is only valid until the next one, and reading a result may take a while.
       const { name, priority } = event;
       const fingerprint = new Uint8Array(event.fingerprint);
-      const result = await results[priority]?.next();
-      frame.addResult(name, fingerprint, result?.done === true ? undefined : result?.value);
+      frame.addResult(name, fingerprint, await results.next(priority));
     } else if (event.type === 'item') {
       frame.addItem(event.name, event.fingerprint, event.entry);
     } else {
@@ -79,7 +83,7 @@ export async function buildTree(options: BuildTreeOptions): Promise<BuiltTree> {
     }
     if (++count % eventsBetweenBreaths === 0) await options.breathe();
   }
-  assert(false, 'The scan ended before it left the root');
+  throw new VersionsError('Internal', 'SCAN_INCOMPLETE', 'The scan ended before it left the root');
 }
 
 type Door = Omit<Child, 'unchanged'>;
@@ -117,7 +121,7 @@ class TreeFrame {
       fingerprint: new Uint8Array(event.fingerprint),
       entry: new Uint8Array(event.entry),
     };
-    return new TreeFrame(pathOf(this.path, event.name), this.#options, door, this.#onEntry);
+    return new TreeFrame(joinPath(this.path, event.name), this.#options, door, this.#onEntry);
   }
 
   addChild(child: Child): void {
@@ -144,7 +148,7 @@ class TreeFrame {
     readonly tree: ChunkId;
     readonly unchanged: boolean;
   } {
-    const { state, source } = this.#options;
+    const { state, changes, source } = this.#options;
     const known = state.directory(source, this.path);
     const same = event.type === 'leave' && event.same;
     if (same && known !== undefined) {
@@ -156,7 +160,7 @@ class TreeFrame {
     const tree = this.#pageBuilder().finish();
     this.#itemWriter().finish();
     const hash = event.type === 'leave' && !this.#uncertain ? new Uint8Array(event.hash) : noHash;
-    state.putDirectory(source, this.path, { hash, tree });
+    changes.putDirectory(this.path, { hash, tree });
     return { tree, unchanged: known !== undefined && bytesEqual(known.tree, tree) };
   }
 
@@ -180,7 +184,8 @@ class TreeFrame {
     const children = new Map(this.#children.map((child) => [child.name, child]));
     this.#children = [];
     // All of them before the first is replaced; only directories of bounded width are ever the same.
-    for (const { name, fingerprint, entry } of [...state.items(source, this.path)]) {
+    const items = [...state.items(source, this.path)];
+    for (const { name, fingerprint, entry } of items) {
       const child = children.get(name);
       this.#add(name, child?.fingerprint ?? fingerprint, child?.entry ?? entry);
     }
@@ -209,16 +214,7 @@ class TreeFrame {
   }
 
   #itemWriter(): ItemWriter {
-    const { state, source } = this.#options;
-    this.#items ??= state.itemWriter(source, this.path);
+    this.#items ??= this.#options.changes.itemWriter(this.path);
     return this.#items;
   }
-}
-
-/** The path of a name in a directory; `/` without either. */
-function pathOf(directory: ByteString | undefined, name: ByteString | undefined): ByteString {
-  const path =
-    directory === undefined ? '/' : directory === '/' ? `/${name}` : `${directory}/${name}`;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
-  return path as ByteString;
 }

@@ -125,13 +125,14 @@ export class LocalState implements Disposable {
     this.#putDirectory.run(source, bytesOfByteString(path), state.hash, state.tree);
   }
 
-  /** A writer for the entries of one directory, which replace the former ones when it is finished. */
-  itemWriter(source: Uint8Array, path: ByteString): ItemWriter {
-    const key = bytesOfByteString(path);
-    return new ItemWriter(
-      (page, bytes) => this.#putItems.run(source, key, page, bytes),
-      (page) => this.#deleteItems.run(source, key, page),
-    );
+  /** One page of the entries of a directory, as `ItemWriter` makes them. */
+  putItems(source: Uint8Array, path: ByteString, page: number, items: Uint8Array): void {
+    this.#putItems.run(source, bytesOfByteString(path), page, items);
+  }
+
+  /** The entries of a directory have so many pages: former ones beyond go. */
+  endItems(source: Uint8Array, path: ByteString, pages: number): void {
+    this.#deleteItems.run(source, bytesOfByteString(path), pages);
   }
 
   /** The entry of a file that a run which was cut short had finished, if it still looks the same. */

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { byteStringOf, type ByteString } from '../base/index.ts';
 import { assert } from '../errors/index.ts';
+import { SpoolFile } from '../files/index.ts';
 import { FileJournal } from '../journal/index.ts';
 import { fileOutcomes, type FileOutcome, type StoreFilesResult } from '../workers/index.ts';
+import { Bell } from './bell.ts';
 import { fingerprintBytes } from './fingerprint.ts';
 import { priorityCount, type QueuedBatch } from './upload-queue.ts';
 
@@ -25,42 +27,58 @@ export const resultLogNames: readonly string[] = Array.from(
 const headBytes = 14;
 
 /**
- * The results of the upload, one write-ahead log for each class, in the order of the queue. They
- * are read back when the trees are built, and after a crash by the next backup, which then does
- * not read those files again.
+ * The results of the upload, for each class in the order of its queue. They go two ways: into a
+ * list that the trees are built from while the upload is still going on, and into a write-ahead
+ * log, from which the next backup takes them after a crash, so that those files are not read again.
  */
-export class ResultLogs implements AsyncDisposable {
+export class Results implements AsyncDisposable {
   readonly #directory: string;
   readonly #logs: Map<number, FileJournal> = new Map();
+  readonly #lists: readonly SpoolFile[];
+  readonly #open: (Iterator<FileResult> | undefined)[] = [];
+  readonly #bell: Bell = new Bell();
+  #ended = false;
 
   /** `directory`: that of the session. A log is made when its class has a first result. */
   constructor(directory: string) {
     this.#directory = directory;
+    this.#lists = resultLogNames.map((name) => new SpoolFile(join(directory, `${name}.list`)));
   }
 
   /** Adds the results of one batch, which follow those of the batch before it. */
   async add(batch: QueuedBatch, result: StoreFilesResult): Promise<void> {
-    const log = this.#logs.get(batch.priority) ?? (await this.#open(batch.priority));
-    log.append(encodeResults(batch, result));
+    const { priority } = batch;
+    const log = this.#logs.get(priority) ?? (await this.#openLog(priority));
+    const record = encodeResults(batch, result);
+    log.append(record);
+    this.#lists[priority]?.append(record);
+    this.#bell.ring();
   }
 
-  /** Must be called before reading. */
-  async sync(): Promise<void> {
-    for (const log of this.#logs.values()) await log.sync();
+  /** No more will be added. */
+  end(): void {
+    this.#ended = true;
+    this.#bell.ring();
   }
 
-  /** The results of a class, in the order of its queue. */
-  async *read(priority: number): AsyncGenerator<FileResult> {
-    const log = this.#logs.get(priority);
-    if (log === undefined) return;
-    for await (const record of log.records()) yield* decodeResults(record);
+  /** The next result of a class; undefined if there is none and none will come. */
+  async next(priority: number): Promise<FileResult | undefined> {
+    for (;;) {
+      const next = this.#open[priority]?.next();
+      if (next !== undefined && next.done !== true) return next.value;
+      const record = this.#lists[priority]?.next();
+      if (record !== undefined) this.#open[priority] = decodeResults(new Uint8Array(record));
+      else if (this.#ended) return undefined;
+      else await this.#bell.next();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const list of this.#lists) list.remove();
     for (const log of this.#logs.values()) await log[Symbol.asyncDispose]();
   }
 
-  async #open(priority: number): Promise<FileJournal> {
+  async #openLog(priority: number): Promise<FileJournal> {
     const log = await FileJournal.open(join(this.#directory, resultLogNames[priority] ?? ''));
     this.#logs.set(priority, log);
     return log;

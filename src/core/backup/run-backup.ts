@@ -1,4 +1,5 @@
-import { systemErrorCode, VersionsError } from '../errors/index.ts';
+import { join } from 'node:path';
+import { assert, errorMessage, systemErrorCode, VersionsError } from '../errors/index.ts';
 import { encodeSnapshotRecord } from '../format/index.ts';
 import { TreeStore, WriteSession, type Context, type Repository } from '../repository/index.ts';
 import type { BackupWork, Saved } from './backup-work.ts';
@@ -10,6 +11,7 @@ import { recoverSessions } from './recover-sessions.ts';
 import { saveStream } from './save-stream.ts';
 import { saveTree } from './save-tree.ts';
 import { snapshotOf, sourceIdOf } from './snapshot-of.ts';
+import { StateChanges } from './state-changes.ts';
 
 /**
  * Makes a snapshot, as docs/design.md tells it: take up what a dead run left, scan and upload,
@@ -48,6 +50,7 @@ async function save(
   });
   await using pool = repository.startWorkers((pack, release) => session.addPack(pack, release));
   const trees = new TreeStore(repository, (pack) => session.addPack(pack, () => {}));
+  const changes = new StateChanges(join(session.directory, 'state-changes'));
   const work = {
     repository,
     options,
@@ -58,12 +61,17 @@ async function save(
     pool,
     trees,
     state,
+    changes,
     parent,
   };
   const saved = options.stdin ? await saveStream(work, options.stdin) : await saveTree(work);
   const record = snapshotOf(work, saved);
   const chunk = trees.put('snapshot', encodeSnapshotRecord(record));
   trees.finish();
+  await session.settle();
+  // What another thread has claimed counts as known only once it is stored.
+  const { claimedCount } = repository.index;
+  assert(claimedCount === 0, `${claimedCount} chunks were claimed and not stored`);
   await session.commit(record, chunk);
   keepState(work, saved);
   await repository.mirrors.drain();
@@ -81,12 +89,25 @@ async function save(
   };
 }
 
-/** The local state holds from the commit on; it is a promise about what the journal now has. */
+/**
+ * The local state holds from the commit on: it is a promise about what the journal now has. If
+ * another run holds it, this run's changes are dropped, which costs the next one some reading.
+ */
 function keepState(work: BackupWork, saved: Saved): void {
-  const { tip } = work.repository.log;
-  if (!saved.stateChanged || tip === undefined) return;
-  if (saved.stop === undefined) work.state.clearResumed(work.source);
-  work.state.commit(tip);
+  const { state, changes, source, repository, context } = work;
+  const { tip } = repository.log;
+  try {
+    if (tip === undefined) return;
+    state.begin();
+    changes.apply(state, source);
+    if (saved.stop === undefined) state.clearResumed(source);
+    state.commit(tip);
+  } catch (error) {
+    state.rollback();
+    context.monitor.note(`What changed will be read again next time: ${errorMessage(error)}`);
+  } finally {
+    changes.remove();
+  }
 }
 
 /** What the local disk refuses comes as a system error. */

@@ -50,6 +50,5 @@ export async function saveStream(work: BackupWork, input: StreamInput): Promise<
     uids: new Set(),
     gids: new Set(),
     stop: undefined,
-    stateChanged: false,
   };
 }

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { byteStringFromText, displayPath, type ByteString, type ChunkId } from '../base/index.ts';
+import { displayPath, rootPath, type ByteString, type ChunkId } from '../base/index.ts';
 import { assert, isVersionsError, VersionsError } from '../errors/index.ts';
 import { TreePageRule } from '../format/index.ts';
 import { hasEntries } from '../snapshot/index.ts';
 import { entryOfStat } from '../workers/index.ts';
 import type { BackupWork, Saved } from './backup-work.ts';
 import { buildTree } from './build-tree.ts';
-import { ResultLogs } from './results.ts';
+import { Results } from './results.ts';
 import { ScanEvents } from './scan-events.ts';
 import { scanOptionsOf } from './scan-options.ts';
 import { Scan } from './scan.ts';
@@ -16,14 +16,13 @@ import { wrapInPath } from './wrap-in-path.ts';
 
 /** A slice of scanning; in between, packs and results move on. */
 const scanSliceMs = 20;
-const rootPath: ByteString = byteStringFromText('/');
 
 /** Saves the paths of the file system that were asked for. */
 export async function saveTree(work: BackupWork): Promise<Saved> {
   const { session, state, context, options } = work;
   const events = new ScanEvents(join(session.directory, 'scan'));
   const queue = new UploadQueue(session.directory);
-  await using results = new ResultLogs(session.directory);
+  await using results = new Results(session.directory);
   try {
     const scan = new Scan({
       ...scanOptionsOf(work.repository, options, context, work.source),
@@ -33,7 +32,11 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
       queue,
     });
     const upload = new Upload({ queue, pool: work.pool, results, monitor: context.monitor });
+    const building = buildRoot(work, events, results);
+    // Its failure is told where it is awaited; until then it must not count as unhandled.
+    building.catch(() => {});
     const stop = await scanAndUpload(scan, upload, work);
+    results.end();
     if (
       scan.counts.files + scan.counts.dirs + scan.counts.others === 0 &&
       scan.missing.length > 0
@@ -42,9 +45,7 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
     }
     const emptied = stop === undefined ? await emptiedPaths(scan, work) : [];
     await flushWorkers(work);
-    await results.sync();
-    state.begin();
-    const root = await buildRoot(work, events, results);
+    const root = await building;
     const { counts } = scan;
     const asksForRoot = options.paths.includes(rootPath) && options.as === undefined;
     return {
@@ -65,12 +66,11 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
       uids: scan.uids,
       gids: scan.gids,
       stop,
-      stateChanged: true,
     };
-  } catch (error) {
-    state.rollback();
-    throw error;
   } finally {
+    // Whatever failed, the building must not go on with what is removed now.
+    events.end();
+    results.end();
     events.remove();
     queue.remove();
   }
@@ -112,6 +112,7 @@ function stopReasonOf({ context, session }: BackupWork): VersionsError | undefin
   const { failure } = session;
   if (failure !== undefined) {
     if (isVersionsError(failure, 'Unavailable')) return failure;
+    // oxlint-disable-next-line typescript/only-throw-error -- passed on as it was thrown
     throw failure;
   }
   if (context.signal?.aborted !== true) return undefined;
@@ -128,12 +129,8 @@ async function flushWorkers({ pool, session }: BackupWork): Promise<void> {
   await session.settle();
 }
 
-async function buildRoot(
-  work: BackupWork,
-  events: ScanEvents,
-  results: ResultLogs,
-): Promise<ChunkId> {
-  const { options, repository, source, state, trees, startMs } = work;
+async function buildRoot(work: BackupWork, events: ScanEvents, results: Results): Promise<ChunkId> {
+  const { options, repository, source, state, changes, trees, startMs } = work;
   const storePage = (page: Uint8Array): ChunkId => trees.put('tree', page);
   const rule = new TreePageRule(repository.keys.pageKey());
   const [only] = options.paths;
@@ -142,6 +139,7 @@ async function buildRoot(
     events,
     results,
     state,
+    changes,
     source,
     rule,
     storePage,

@@ -1,6 +1,7 @@
 import { byteStringOf, type ByteString } from '../base/index.ts';
 import { assert } from '../errors/index.ts';
 import { SpoolFile } from '../files/index.ts';
+import { Bell } from './bell.ts';
 import { fingerprintBytes } from './fingerprint.ts';
 
 /**
@@ -54,6 +55,8 @@ const nameAt = 4;
 /** The scan's events on disk, read while they are still being written. */
 export class ScanEvents {
   readonly #spool: SpoolFile;
+  readonly #bell: Bell = new Bell();
+  #ended = false;
 
   constructor(path: string) {
     this.#spool = new SpoolFile(path);
@@ -63,10 +66,28 @@ export class ScanEvents {
     this.#spool.append(encode(event));
   }
 
-  /** The next event, or undefined if the reader has caught up. Valid until the next call. */
+  /** Wakes the reader: events were added. */
+  announce(): void {
+    this.#bell.ring();
+  }
+
+  /** No more will be added. */
+  end(): void {
+    this.#ended = true;
+    this.#bell.ring();
+  }
+
+  /** The next event if there is one already. Valid until the next call. */
   next(): ScanEvent | undefined {
     const record = this.#spool.next();
     return record && decode(record);
+  }
+
+  /** Waits until more was added; false if that will not happen. */
+  async more(): Promise<boolean> {
+    if (this.#ended) return this.#spool.pendingCount > 0;
+    await this.#bell.next();
+    return true;
   }
 
   remove(): void {

@@ -9,6 +9,7 @@ import type { IdentityHasher } from '../crypto/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import {
   isRacy,
+  joinPath,
   readlink,
   walkSource,
   type FileStat,
@@ -105,7 +106,13 @@ export class Scan {
       else this.#take(next.value);
       if (count % 64 === 63 && now() >= until) break;
     }
+    this.#announce();
     return this.done;
+  }
+
+  #announce(): void {
+    if (this.done) this.#options.events.end();
+    else this.#options.events.announce();
   }
 
   /** Ends before everything was scanned: directories that are open are recorded as they are. */
@@ -113,6 +120,7 @@ export class Scan {
     for (const frame of this.#frames) frame.uncertain = true;
     while (this.#frames.length > 0) this.#leave();
     this.done = true;
+    this.#announce();
   }
 
   #take(event: WalkEvent): void {
@@ -204,7 +212,7 @@ export class Scan {
   #countUnchanged(frame: ScanFrame): void {
     const { monitor } = this.#options;
     for (const { name, stat } of frame.buffered) {
-      this.#item('unchanged', joined(frame.path, name), stat.size);
+      this.#item('unchanged', joinPath(frame.path, name), stat.size);
       if (stat.kind !== 'file') continue;
       this.counts.filesUnchanged += 1;
       monitor.count('filesDone', 1);
@@ -220,7 +228,7 @@ export class Scan {
     const known = frame.knownItem(name);
     const unchanged = known !== undefined && bytesEqual(known.fingerprint, fingerprint);
     if (unchanged && this.#mayReuse(known.entry))
-      this.#keep(joined(frame.path, name), name, stat, kept, known.entry);
+      this.#keep(joinPath(frame.path, name), name, stat, kept, known.entry);
     else if (stat.kind !== 'file') this.#recordOther(frame, entry, kept, known !== undefined);
     else this.#decideFile(frame, entry, fingerprint, known !== undefined);
   }
@@ -251,7 +259,7 @@ export class Scan {
     const { events, queue, state, source, start } = this.#options;
     const { name, stat, racy } = entry;
     const kept = racy ? staleFingerprint : fingerprint;
-    const path = joined(frame.path, name);
+    const path = joinPath(frame.path, name);
     const resumed = state?.resumed(source, path, fingerprint);
     if (resumed !== undefined && this.#mayReuse(resumed))
       return this.#keep(path, name, stat, kept, resumed);
@@ -273,7 +281,7 @@ export class Scan {
   ): void {
     const { events, monitor } = this.#options;
     const { name, stat } = found;
-    const path = joined(frame.path, name);
+    const path = joinPath(frame.path, name);
     try {
       const entry = this.#plainEntry(path, name, stat);
       const full: TreeEntry =
@@ -313,7 +321,8 @@ export class Scan {
     const { chunks, list, xattrsRef } = entry;
     if (list !== undefined && !isStored(list)) return false;
     if (xattrsRef !== undefined && !isStored(xattrsRef)) return false;
-    for (let at = 0; chunks !== undefined && at < chunks.byteLength; at += 32) {
+    if (chunks === undefined) return true;
+    for (let at = 0; at < chunks.byteLength; at += 32) {
       if (!isStored(chunks.subarray(at, at + 32))) return false;
     }
     return true;
@@ -368,10 +377,4 @@ export class Scan {
     this.counts.problems += 1;
     this.#options.monitor.problem(event.error);
   }
-}
-
-function joined(directory: ByteString, name: ByteString): ByteString {
-  const path = directory === '/' ? `/${name}` : `${directory}/${name}`;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings
-  return path as ByteString;
 }

@@ -1,4 +1,4 @@
-import { displayPath } from '../base/index.ts';
+import { displayPath, type ByteString } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import { joinPath } from '../files/index.ts';
 import type { Monitor } from '../monitor/index.ts';
@@ -9,7 +9,7 @@ import {
   type WorkerPool,
 } from '../workers/index.ts';
 import { statesOfFingerprint } from './fingerprint.ts';
-import type { ResultLogs } from './results.ts';
+import type { Results } from './results.ts';
 import type { QueuedBatch, UploadQueue } from './upload-queue.ts';
 
 /** Batches a worker may have: one in work and one waiting, unless they are large. */
@@ -19,7 +19,7 @@ const loadMax = 16 * 1024 * 1024;
 export interface UploadOptions {
   readonly queue: UploadQueue;
   readonly pool: WorkerPool;
-  readonly results: ResultLogs;
+  readonly results: Results;
   readonly monitor: Monitor;
 }
 
@@ -111,7 +111,7 @@ export class Upload {
 }
 
 function taskOf(batch: QueuedBatch): StoreFilesTask {
-  const directories: string[] = [];
+  const directories: ByteString[] = [];
   const directoryOf = new Uint32Array(batch.files.length);
   const states = new Float64Array(batch.files.length * stateNumbers);
   const fileIds = new Map<number, Uint8Array>();
