@@ -53,7 +53,7 @@ const lentBlocksMax = 2;
  */
 export class ChunkStore {
   readonly #options: ChunkStoreOptions;
-  #lent: Buffer | undefined;
+  #lent: Buffer<ArrayBuffer> | undefined;
   #lentBytes = 0;
   #lentChunks: ChunkList = new ChunkList();
   /** Plaintext bytes of chunks that were not known. */

@@ -1,5 +1,5 @@
 import { closeSync, readSync } from 'node:fs';
-import { bytesEqual, type ByteString } from '../base/index.ts';
+import { bytesEqual } from '../base/index.ts';
 import type { RepositoryKeys } from '../crypto/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import { openForReading, type RestoreTarget } from '../files/index.ts';
@@ -19,8 +19,7 @@ export function compareFiles(
     const end = chunk + (task.counts[file] ?? 0);
     let fd: number | undefined;
     try {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- byte strings cross as text
-      fd = openForReading(target.pathOf(path as ByteString));
+      fd = openForReading(target.pathOf(path));
       for (let offset = 0; chunk < end; chunk++) {
         const length = task.lengths[chunk] ?? 0;
         const filled = fill(fd, buffer, length, offset);

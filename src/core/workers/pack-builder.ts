@@ -38,7 +38,7 @@ export class PackBuilder {
   readonly #options: PackBuilderOptions;
   readonly #plain: Buffer;
   #plainBytes = 0;
-  #pack: Uint8Array | undefined;
+  #pack: Uint8Array<ArrayBuffer> | undefined;
   #packBytes = 0;
   #salt: Uint8Array = new Uint8Array(0);
   #header: Uint8Array = new Uint8Array(0);
@@ -126,7 +126,7 @@ export class PackBuilder {
     );
   }
 
-  #startPack(firstBlockBytes: number): Uint8Array {
+  #startPack(firstBlockBytes: number): Uint8Array<ArrayBuffer> {
     const { packBytes, blockBytes, keys, random } = this.#options;
     // Room for the pack, one more block, and a table of very small chunks; rarely too little, and
     // then the pack just ends earlier.
@@ -149,7 +149,7 @@ export class PackBuilder {
     return pack;
   }
 
-  #finishPack(pack: Uint8Array): void {
+  #finishPack(pack: Uint8Array<ArrayBuffer>): void {
     const { keys, kind, onPack } = this.#options;
     const table = this.#table.encode();
     const chunkCount = this.#table.chunkCount;
@@ -161,8 +161,7 @@ export class PackBuilder {
     const name: PackName = packNameOf(pack.subarray(0, bytes));
     this.#pack = undefined;
     this.#table = new ChunkTableBuilder();
-    // The builder made the buffer itself, so it is never shared.
-    const buffer = pack.buffer as ArrayBuffer;
+    const { buffer } = pack;
     const salt = this.#salt;
     onPack({ name, kind, buffer, bytes, tableBytes, tableOffset, chunkCount, salt, table });
   }

@@ -1,6 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ObjectHash, PackName, RepositoryId } from '../base/index.ts';
+import type { ByteString, ObjectHash, PackName, RepositoryId } from '../base/index.ts';
 import type { WorkerKeys } from '../crypto/index.ts';
+import type { ErrorKind } from '../errors/index.ts';
+import type { Xattr } from '../format/index.ts';
 import type { SharedIndexHandle } from './shared-index.ts';
 
 /** What every worker is told once, when it starts. Keys stay in the memory of this process. */
@@ -37,11 +39,10 @@ export const stateNumbers = 6;
 /** Files to store, in tree order. */
 export interface StoreFilesTask {
   readonly type: 'store-files';
-  /** Byte strings. */
-  readonly directories: readonly string[];
+  readonly directories: readonly ByteString[];
   /** For each file the number of its directory in `directories`. */
   readonly directoryOf: Uint32Array;
-  readonly names: readonly string[];
+  readonly names: readonly ByteString[];
   /** size, mtime s, mtime ns, ctime s, ctime ns, inode for each file. */
   readonly states: Float64Array;
   /** File ids that entries carry explicitly, by position of the file. */
@@ -85,7 +86,8 @@ export const fileOutcomes: readonly FileOutcome[] = [
 /** New chunks that another worker cut; this one compresses and encrypts them. */
 export interface StoreBlockTask {
   readonly type: 'store-block';
-  readonly plain: Uint8Array;
+  /** In memory of its own, so that it can move. */
+  readonly plain: Uint8Array<ArrayBuffer>;
   /** 32 bytes a chunk. */
   readonly ids: Uint8Array;
   readonly lengths: Uint32Array;
@@ -123,8 +125,8 @@ export interface FlushResult {
 
 /** How files come back, for all tasks of one restore. */
 export interface RestoreSettings {
-  /** Byte string, absolute: nothing is ever written outside it. */
-  readonly root: string;
+  /** Absolute: nothing is ever written outside it. */
+  readonly root: ByteString;
   /** Owners are set. */
   readonly owner: boolean;
   /** From ids in the snapshot to ids of this machine, where they differ. */
@@ -146,12 +148,12 @@ export interface BlockPlace {
 
 /** A file that a restore task writes to. */
 export interface RestoreFile {
-  /** Byte string, relative to the root. */
-  readonly path: string;
+  /** Relative to the root. */
+  readonly path: ByteString;
   /** The encoded tree entry. */
   readonly entry: Uint8Array;
   /** Extended attributes that are not in the entry. */
-  readonly xattrs?: readonly { readonly name: string; readonly value: Uint8Array }[] | undefined;
+  readonly xattrs?: readonly Xattr[] | undefined;
   /**
    * `absent`: it is made. `created`: made by this restore, empty but for what it wrote. `present`:
    * has other content, which is written over. `same`: only metadata are set.
@@ -204,8 +206,8 @@ export interface RestoreResult {
 export interface CompareTask {
   readonly type: 'compare';
   readonly settings: RestoreSettings;
-  /** Byte strings, relative to the root. */
-  readonly paths: readonly string[];
+  /** Relative to the root. */
+  readonly paths: readonly ByteString[];
   /** Chunks of each file. */
   readonly counts: Uint32Array;
   /** Lengths of all chunks, file by file. */
@@ -280,7 +282,7 @@ export type FromWorker =
   | {
       readonly type: 'failure';
       readonly number: number;
-      readonly kind: string;
+      readonly kind: ErrorKind;
       readonly code: string;
       readonly message: string;
     }

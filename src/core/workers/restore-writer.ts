@@ -1,5 +1,5 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
-import { bytesEqual, type ByteString } from '../base/index.ts';
+import { bytesEqual, displayPath, isZero } from '../base/index.ts';
 import { decompress } from '../compression/index.ts';
 import { open, type RepositoryKeys } from '../crypto/index.ts';
 import { errorMessage, isVersionsError } from '../errors/index.ts';
@@ -39,8 +39,7 @@ export class RestoreWriter {
   constructor(keys: RepositoryKeys, settings: RestoreSettings) {
     this.#keys = keys;
     this.#settings = settings;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- byte strings cross as text
-    this.target = RestoreTarget.open(settings.root as ByteString);
+    this.target = RestoreTarget.open(settings.root);
   }
 
   run(task: RestoreTask): RestoreResult {
@@ -153,7 +152,7 @@ export class RestoreWriter {
       this.#close(file);
       const message = known
         ? error.message
-        : `Cannot write ${file.file.path}: ${errorMessage(error)}`;
+        : `Cannot write ${displayPath(file.file.path)}: ${errorMessage(error)}`;
       result.failures.push({
         file: number,
         code: known ? error.code : 'TARGET_UNWRITABLE',
@@ -168,10 +167,8 @@ export class RestoreWriter {
       this.#open.delete(file.path);
       return known;
     }
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- byte strings cross as text
-    const path = file.path as ByteString;
     const options = file.state !== 'absent' ? { inPlaceIfOwnedBy: this.#settings.ownUid } : {};
-    return this.target.openForWriting(path, options).fd;
+    return this.target.openForWriting(file.path, options).fd;
   }
 
   /** All writes of the task are done: the file is complete, or others go on with it. */
@@ -184,8 +181,7 @@ export class RestoreWriter {
     }
     const metadata = metadataOf(entry, file.file.xattrs, this.#settings);
     const options = { owner: this.#settings.owner, xattrs: true };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- byte strings cross as text
-    const path = file.file.path as ByteString;
+    const { path } = file.file;
     const misses =
       file.file.state === 'same'
         ? this.target.applyMetadata(path, metadata, options)
@@ -241,8 +237,7 @@ export function metadataOf(
     mtimeNanos: entry.mtimeNanos,
     uid: settings.uids.get(entry.uid) ?? entry.uid,
     gid: settings.gids.get(entry.gid) ?? entry.gid,
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- byte strings cross as text
-    xattrs: (xattrs as TargetMetadata['xattrs']) ?? entry.xattrs,
+    xattrs: xattrs ?? entry.xattrs,
   };
 }
 
@@ -253,14 +248,9 @@ function writeContent(fd: number, bytes: Uint8Array, offset: number, sparse: boo
   while (from < bytes.byteLength) {
     const end = Math.min(from + holeBytes, bytes.byteLength);
     const piece = bytes.subarray(from, end);
-    if (!isAllZero(piece)) writeAll(fd, piece, offset + from);
+    if (!isZero(piece)) writeAll(fd, piece, offset + from);
     from = end;
   }
-}
-
-function isAllZero(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte !== 0) return false;
-  return true;
 }
 
 function writeAll(fd: number, bytes: Uint8Array, offset: number): void {

@@ -1,7 +1,6 @@
 import { closeSync, readSync } from 'node:fs';
-import type { ByteString } from '../base/index.ts';
-import { entryChunksMax, inlineFileBytesMax } from '../base/index.ts';
-import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
+import { displayPath, entryChunksMax, inlineFileBytesMax, type ByteString } from '../base/index.ts';
+import { assert, errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import { joinPath, openForReading, statOfFd, type FileStat } from '../files/index.ts';
 import { encodeEntry, ListPageBuilder, type TreeEntry } from '../format/index.ts';
 import { ChunkList, type ChunkStore } from './chunk-store.ts';
@@ -51,8 +50,9 @@ export function storeFiles(task: StoreFilesTask, context: StoreFilesContext): St
   const newBefore = context.chunks.bytesNew;
   let bytesRead = 0;
   for (let file = 0; file < count; file++) {
-    const name = task.names[file] as ByteString;
-    const directory = task.directories[task.directoryOf[file] ?? 0] as ByteString;
+    const name = task.names[file];
+    const directory = task.directories[task.directoryOf[file] ?? 0];
+    assert(name !== undefined && directory !== undefined, 'A task of files lacks a name');
     const state = task.states.subarray(file * stateNumbers, (file + 1) * stateNumbers);
     const onBytes = (bytes: number): void => void (bytesRead += bytes);
     let outcome: FileOutcome;
@@ -208,7 +208,7 @@ function readAt(
     throw new VersionsError(
       'Source',
       'SOURCE_UNREADABLE',
-      `Cannot read ${path}: ${errorMessage(error)}`,
+      `Cannot read ${displayPath(path)}: ${errorMessage(error)}`,
       {
         cause: error,
       },

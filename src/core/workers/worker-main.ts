@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { systemRandom, toHex, type ObjectHash } from '../base/index.ts';
+import { systemRandom } from '../base/index.ts';
 import { chunkerParamsOf, createGearTable } from '../chunking/index.ts';
 import { RepositoryKeys } from '../crypto/index.ts';
+import { objectHashOf } from '../format/index.ts';
 import { assert, errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import { compareFiles } from './compare-files.ts';
 import { ChunkList, ChunkStore } from './chunk-store.ts';
@@ -11,7 +11,6 @@ import {
   sharedCounters,
   waitingPacksMax,
   type FromWorker,
-  type HashTask,
   type RestoreSettings,
   type SealedPack,
   type StoreBytesResult,
@@ -53,27 +52,25 @@ class WorkerState {
     this.#post = post;
   }
 
-  run(task: WorkerTask): { readonly result: WorkerResult; readonly transfer?: ArrayBuffer[] } {
+  run(task: WorkerTask): WorkerResult {
     switch (task.type) {
-      case 'store-files': {
-        const result = storeFiles(task, this.#storing().context);
-        return { result };
-      }
+      case 'store-files':
+        return storeFiles(task, this.#storing().context);
       case 'store-block':
         this.#storing().chunks.storeLentBlock(task);
-        return { result: { type: 'store-block' } };
+        return { type: 'store-block' };
       case 'store-bytes':
-        return { result: this.#storeBytes(task) };
+        return this.#storeBytes(task);
       case 'flush':
         this.#store?.packs.finish();
         this.#trees?.finish();
-        return { result: { type: 'flush' } };
+        return { type: 'flush' };
       case 'restore':
-        return { result: this.#restoring(task.settings).run(task) };
+        return this.#restoring(task.settings).run(task);
       case 'compare':
-        return { result: compareFiles(task, this.#restoring(task.settings).target, this.#keys) };
-      case 'hash':
-        return { result: hash(task) };
+        return compareFiles(task, this.#restoring(task.settings).target, this.#keys);
+      default:
+        return { type: 'hash', hash: objectHashOf(task.bytes) };
     }
   }
 
@@ -97,9 +94,7 @@ class WorkerState {
       blockBytes,
       counters: this.#counters,
       lend: (task) => {
-        // Lent blocks are made in a buffer of their own, so it can move.
-        const buffer = task.plain.buffer as ArrayBuffer;
-        this.#post({ type: 'block', task }, [buffer]);
+        this.#post({ type: 'block', task }, [task.plain.buffer]);
       },
     });
     const context: StoreFilesContext = {
@@ -181,22 +176,16 @@ class WorkerState {
   }
 }
 
-function hash(task: HashTask): WorkerResult {
-  const digest = createHash('sha256').update(task.bytes).digest();
-  return { type: 'hash', hash: toHex(digest) as ObjectHash };
-}
-
 function main(): void {
   const port = parentPort;
   assert(port !== null, 'The worker is not run as a thread');
   const post = (message: FromWorker, transfer: ArrayBuffer[] = []): void =>
     port.postMessage(message, transfer);
-  // The pool hands over nothing else.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the pool hands over nothing else
   const state = new WorkerState(workerData as WorkerSetup, post);
   port.on('message', ({ number, task }: ToWorker) => {
     try {
-      const { result, transfer } = state.run(task);
-      post({ type: 'result', number, result }, transfer);
+      post({ type: 'result', number, result: state.run(task) });
     } catch (error) {
       const known = isVersionsError(error);
       post({

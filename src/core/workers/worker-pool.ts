@@ -1,5 +1,5 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
-import { assert, VersionsError, type ErrorKind } from '../errors/index.ts';
+import { assert, VersionsError } from '../errors/index.ts';
 import {
   sharedCounters,
   type FromWorker,
@@ -53,10 +53,10 @@ export class WorkerPool implements AsyncDisposable {
   #members: readonly Member[] = [];
   readonly #tasks: Map<number, OpenTask> = new Map();
   readonly #onPack: WorkerPoolOptions['onPack'];
-  readonly #counters: Int32Array = new Int32Array(new SharedArrayBuffer(16));
+  readonly #counters: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(16));
   #lastNumber = 0;
   #failure: unknown;
-  #lent: Set<Promise<unknown>> = new Set();
+  readonly #lent: Set<Promise<unknown>> = new Set();
 
   constructor(options: WorkerPoolOptions) {
     assert(options.threads >= 1, 'A worker pool has at least one thread');
@@ -105,9 +105,7 @@ export class WorkerPool implements AsyncDisposable {
   #start(common: WorkerPoolOptions['setup']): Member {
     const { port1: buffers, port2 } = new MessageChannel();
     buffers.unref();
-    // The array was made over shared memory.
-    const counters = this.#counters.buffer as SharedArrayBuffer;
-    const setup: WorkerSetup = { ...common, counters, buffers: port2 };
+    const setup: WorkerSetup = { ...common, counters: this.#counters.buffer, buffers: port2 };
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     const worker = new Worker(new URL(`./worker-main.${extension}`, import.meta.url), {
       workerData: setup,
@@ -153,7 +151,7 @@ export class WorkerPool implements AsyncDisposable {
       this.#tasks.set(number, {
         member,
         weight,
-        // The worker answers each task with the result of its type.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a worker answers each task with the result of its type
         resolve: (result) => resolve(result as ResultOf<T>),
         reject,
       });
@@ -191,8 +189,7 @@ export class WorkerPool implements AsyncDisposable {
         return;
       case 'failure':
         this.#close(message.number)?.reject(
-          // The worker sends only kinds of VersionsError.
-          new VersionsError(message.kind as ErrorKind, message.code, message.message),
+          new VersionsError(message.kind, message.code, message.message),
         );
     }
   }
@@ -204,9 +201,7 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   #lend(task: StoreBlockTask): void {
-    const buffer = task.plain.buffer;
-    const transfer = buffer instanceof ArrayBuffer ? [buffer] : [];
-    const lent = this.run(task, task.plain.byteLength, transfer)
+    const lent = this.run(task, task.plain.byteLength, [task.plain.buffer])
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#lent.delete(lent));
     this.#lent.add(lent);
@@ -235,6 +230,6 @@ export class WorkerPool implements AsyncDisposable {
               cause: error,
             },
           );
-    for (const number of [...this.#tasks.keys()]) this.#close(number)?.reject(this.#failure);
+    for (const number of this.#tasks.keys()) this.#close(number)?.reject(this.#failure);
   }
 }
