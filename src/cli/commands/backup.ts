@@ -125,7 +125,9 @@ async function noteOnlyCopy(session: Session, paths: readonly ByteString[]): Pro
   if (!(await areAllOnSameDisk(mirrors, saved))) return;
   output.note(
     'The only copy is on the same disk as the files: if it breaks, both are gone.\n' +
-      'Save to another disk as well: versions init safe --mirror usb=/media/usb/versions, then versions backup -r safe PATH',
+      'Save to another disk as well:\n' +
+      '  versions init safe --mirror usb=/media/usb/versions\n' +
+      '  versions backup -r safe PATH',
   );
 }
 
