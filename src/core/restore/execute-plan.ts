@@ -73,7 +73,8 @@ class Execution {
     for (const use of this.#plan.uses.sorted()) {
       const { pack, block } = use.location;
       if (range === undefined || !fits(range, pack, block, this.#work)) {
-        if (range) await this.#start(() => this.#fetch(range as Range));
+        const full = range;
+        if (full) await this.#start(() => this.#fetch(full));
         range = await this.#begin(use);
         if (range === undefined) continue;
       }

@@ -48,7 +48,12 @@ export async function verifyMirrors(
   const extra: Finding[] = [];
   let bytesRead = 0;
   for (const mirror of mirrors) {
-    const present = await compareListing(mirror, expected, bad, extra, options);
+    const present: ExpectedObject[] = [];
+    for await (const seen of compareListing(mirror, expected, options.signal)) {
+      if ('bad' in seen) bad.push(seen.bad);
+      else if ('extra' in seen) extra.push(extraFinding(mirror, seen.extra));
+      else present.push(seen.present);
+    }
     await eachAtOnce(present, readsAtOnce, async (object) => {
       options.signal?.throwIfAborted();
       if (!mustRead(object, options.level)) return;
@@ -85,37 +90,38 @@ function mustRead(object: ExpectedObject, level: VerifyLevel): boolean {
   return level === 'structure' && !object.key.startsWith('packs/');
 }
 
-/** The expected objects that the mirror lists with the right size. */
-async function compareListing(
+type Seen =
+  | { readonly present: ExpectedObject }
+  | { readonly bad: BadCopy }
+  | { readonly extra: string };
+
+/** Which expected objects the mirror lists with the right size, which not, and what else it has. */
+async function* compareListing(
   mirror: Mirror,
   expected: readonly ExpectedObject[],
-  bad: BadCopy[],
-  extra: Finding[],
-  options: VerifyMirrorsOptions,
-): Promise<readonly ExpectedObject[]> {
-  const present: ExpectedObject[] = [];
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Seen> {
   let next = 0;
-  const missing = (object: ExpectedObject): void => {
-    bad.push({ mirror, object, kind: 'missing', detail: 'The mirror does not hold it' });
-  };
-  for await (const { key, bytes } of mirror.store.list('', { signal: options.signal })) {
+  const missing = (object: ExpectedObject): Seen => ({
+    bad: { mirror, object, kind: 'missing', detail: 'The mirror does not hold it' },
+  });
+  for await (const { key, bytes } of mirror.store.list('', { signal })) {
     for (let object = expected[next]; object && object.key < key; object = expected[++next])
-      missing(object);
+      yield missing(object);
     const object = expected[next];
     if (object?.key !== key) {
-      if (objectPrefixes.some((prefix) => key.startsWith(prefix)))
-        extra.push(extraFinding(mirror, key));
+      if (objectPrefixes.some((prefix) => key.startsWith(prefix))) yield { extra: key };
       continue;
     }
     next += 1;
-    if (object.bytes === undefined || object.bytes === bytes) present.push(object);
+    if (object.bytes === undefined || object.bytes === bytes) yield { present: object };
     else {
       const detail = `It has ${bytes} bytes and must have ${object.bytes}`;
-      bad.push({ mirror, object, kind: bytes < object.bytes ? 'truncated' : 'corrupt', detail });
+      const kind = bytes < object.bytes ? 'truncated' : 'corrupt';
+      yield { bad: { mirror, object, kind, detail } };
     }
   }
-  for (let object = expected[next]; object; object = expected[++next]) missing(object);
-  return present;
+  for (let object = expected[next]; object; object = expected[++next]) yield missing(object);
 }
 
 function extraFinding(mirror: Mirror, key: string): Finding {
