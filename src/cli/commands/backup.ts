@@ -143,7 +143,8 @@ function printSummary({ output, measures }: Session, summary: BackupSummary): vo
       `${size(summary.bytesNew)} new, ${size(summary.bytesStored)} stored`,
   );
   if (summary.debts > 0) {
-    output.note(`${formatCounted(summary.debts, 'object')} could not be written to every mirror`);
+    // An absent mirror is one debt, however much it was not given, so no number is shown.
+    output.note('Not every mirror got everything; versions verify says what is missing where.');
   }
   const what = snapshotId === undefined ? 'no snapshot' : `snapshot ${snapshotId.slice(0, 8)}`;
   const how = summary.partial ? ' (partial)' : '';
