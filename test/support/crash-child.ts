@@ -1,0 +1,52 @@
+/**
+ * A process of its own that does one operation on a test repository and kills itself at its n-th
+ * call to a store or to the catalog, before or after the call has done its work. Called with one
+ * JSON argument (`CrashOrder`); prints the number of calls if it comes to the end.
+ */
+import { openCatalog } from '../../src/core/catalog/index.ts';
+import {
+  CollectingMonitor,
+  connectRepository,
+  type Context,
+  type Doors,
+  type RepositoryPlaces,
+} from '../../src/core/index.ts';
+import { openStore, RecordingStore } from '../../src/core/store/index.ts';
+import { RecordingCatalog } from './recording-catalog.ts';
+import { cheapContext, TestRepository, testSecret } from './test-repository.ts';
+
+export interface CrashOrder {
+  readonly root: string;
+  readonly places: RepositoryPlaces;
+  readonly operation: 'backup' | 'take-over';
+  /** What is saved. */
+  readonly source: string;
+  /** Number of the call, counted from 1; 0: never. */
+  readonly killAt: number;
+}
+
+const order = JSON.parse(process.argv[2] ?? '{}') as CrashOrder;
+let calls = 0;
+
+function count(): void {
+  calls += 1;
+  if (calls === order.killAt) process.kill(process.pid, 'SIGKILL');
+}
+
+const doors: Doors = {
+  openStore: async (url, options) => new RecordingStore(await openStore(url, options), count),
+  openCatalog: async (url, options) => {
+    count();
+    return new RecordingCatalog(await openCatalog(url, options), count);
+  },
+};
+
+const context: Partial<Context> = { doors, threads: 1 };
+if (order.operation === 'backup') {
+  const repository = new TestRepository(order.root, order.places, context);
+  await repository.backup(order.source);
+} else {
+  const full = { ...cheapContext, ...context, monitor: new CollectingMonitor() };
+  await connectRepository(order.places, { secret: testSecret, takeOver: true }, full);
+}
+process.stdout.write(`${calls}\n`);
