@@ -27,7 +27,7 @@ export interface PackBuilderOptions {
   readonly random: Random;
   readonly onPack: (pack: SealedPack) => void;
   /** Called before a pack is begun: may wait, and may give a buffer that was used before. */
-  readonly takeBuffer?: (() => ArrayBuffer | undefined) | undefined;
+  readonly takeBuffer?: (() => SharedArrayBuffer | undefined) | undefined;
 }
 
 /**
@@ -38,7 +38,7 @@ export class PackBuilder {
   readonly #options: PackBuilderOptions;
   readonly #plain: Buffer;
   #plainBytes = 0;
-  #pack: Uint8Array<ArrayBuffer> | undefined;
+  #pack: Uint8Array<SharedArrayBuffer> | undefined;
   #packBytes = 0;
   #salt: Uint8Array = new Uint8Array(0);
   #header: Uint8Array = new Uint8Array(0);
@@ -126,14 +126,14 @@ export class PackBuilder {
     );
   }
 
-  #startPack(firstBlockBytes: number): Uint8Array<ArrayBuffer> {
+  #startPack(firstBlockBytes: number): Uint8Array<SharedArrayBuffer> {
     const { packBytes, blockBytes, keys, random } = this.#options;
     // Room for the pack, one more block, and a table of very small chunks; rarely too little, and
     // then the pack just ends earlier.
     const body = headerBytes + packBytes + 2 * blockBytes + firstBlockBytes;
     const wanted = body + packEndBytes(body, packBytes / 16);
     let buffer = this.#options.takeBuffer?.();
-    if (buffer === undefined || buffer.byteLength < wanted) buffer = new ArrayBuffer(wanted);
+    if (buffer === undefined || buffer.byteLength < wanted) buffer = new SharedArrayBuffer(wanted);
     const pack = new Uint8Array(buffer);
     this.#salt = random.bytes(32);
     this.#header = encodeObjectHeader({
@@ -149,7 +149,7 @@ export class PackBuilder {
     return pack;
   }
 
-  #finishPack(pack: Uint8Array<ArrayBuffer>): void {
+  #finishPack(pack: Uint8Array<SharedArrayBuffer>): void {
     const { keys, kind, onPack } = this.#options;
     const table = this.#table.encode();
     const chunkCount = this.#table.chunkCount;

@@ -258,8 +258,11 @@ export type ResultOf<T extends WorkerTask> = Extract<WorkerResult, { type: T['ty
 export interface SealedPack {
   readonly name: PackName;
   readonly kind: 'data' | 'tree';
-  /** The pack at the beginning of a larger buffer, which goes back to be used again. */
-  readonly buffer: ArrayBuffer;
+  /**
+   * The pack at the beginning of a larger buffer, which goes back to be used again. Shared memory,
+   * because moving megabytes between threads makes each collect its garbage at once.
+   */
+  readonly buffer: SharedArrayBuffer;
   readonly bytes: number;
   readonly tableBytes: number;
   /** Where the sealed chunk table begins: the end of the blocks. */

@@ -28,6 +28,7 @@ const entriesMax = 48_000_000;
 const growEntries = 1 << 16;
 /** The pack number of a chunk that somebody has claimed but that is in no stored pack yet. */
 const claimedPack = 0xffffffff;
+const claimed: ChunkLocation = { pack: claimedPack, block: 0, offset: 0, length: 0 };
 const counterCount = 2;
 const usedCounter = 0;
 const claimedCounter = 1;
@@ -119,21 +120,21 @@ export class SharedIndex {
   /** True if the chunk was neither stored nor claimed: then it is the caller's to store. */
   claim(id: ChunkId): boolean {
     this.#setProbe(id);
-    return this.#findInImage() < 0 && this.#insert(claimedPack, 0, 0, 0);
+    return this.#findInImage() < 0 && this.#insert(claimed);
   }
 
   /** Says where a chunk is, claimed before or not. The first place that is told stays. */
-  put(id: ChunkId, pack: number, block: number, offset: number, length: number): void {
+  put(id: ChunkId, location: Readonly<ChunkLocation>): void {
     this.#setProbe(id);
     if (this.#findInImage() >= 0) return;
-    if (this.#insert(pack, block, offset, length)) return;
+    if (this.#insert(location)) return;
     const entry = this.#findInTable();
     if (Atomics.load(this.#entries, entry + 4) >>> 0 !== claimedPack) return;
-    this.#entries[entry + 5] = block;
-    this.#entries[entry + 6] = offset;
-    this.#entries[entry + 7] = length;
+    this.#entries[entry + 5] = location.block;
+    this.#entries[entry + 6] = location.offset;
+    this.#entries[entry + 7] = location.length;
     // Last: whoever sees the pack sees the rest.
-    Atomics.store(this.#entries, entry + 4, pack);
+    Atomics.store(this.#entries, entry + 4, location.pack);
     Atomics.sub(this.#counters, claimedCounter, 1);
   }
 
@@ -195,13 +196,17 @@ export class SharedIndex {
 
   /** Word position in the open table, or -1. */
   #findInTable(): number {
+    return this.#findInChain(Atomics.load(this.#heads, (this.#probe[0] ?? 0) & (headCount - 1)));
+  }
+
+  #findInChain(head: number): number {
     const probe = this.#probe;
     const entries = this.#entries;
     const a = (probe[0] ?? 0) | 0;
     const b = (probe[1] ?? 0) | 0;
     const c = (probe[2] ?? 0) | 0;
     const d = (probe[3] ?? 0) | 0;
-    let link = Atomics.load(this.#heads, a & (headCount - 1));
+    let link = head;
     while (link !== 0) {
       const at = (link - 1) * tableWords;
       if (
@@ -217,33 +222,39 @@ export class SharedIndex {
     return -1;
   }
 
-  /** Adds the probed id unless it is there; true if it was added. Lock-free. */
-  #insert(pack: number, block: number, offset: number, length: number): boolean {
-    if (this.#findInTable() >= 0) return false;
+  /**
+   * Adds the probed id unless it is there; true if it was added. Lock-free: a chain is searched from
+   * the very head that is then replaced, so whoever added the same id in between is seen.
+   */
+  #insert(location: Readonly<ChunkLocation>): boolean {
+    const bucket = (this.#probe[0] ?? 0) & (headCount - 1);
+    let number = -1;
+    for (;;) {
+      const head = Atomics.load(this.#heads, bucket);
+      // If a slot was taken by now, it stays without a chain and counts as claimed for ever.
+      if (this.#findInChain(head) >= 0) return false;
+      if (number === -1) number = this.#takeSlot(location);
+      Atomics.store(this.#entries, number * tableWords + 8, head);
+      if (Atomics.compareExchange(this.#heads, bucket, head, number + 1) === head) break;
+    }
+    if (location.pack === claimedPack) Atomics.add(this.#counters, claimedCounter, 1);
+    else Atomics.store(this.#entries, number * tableWords + 4, location.pack);
+    return true;
+  }
+
+  /** A new slot with the probed id; it counts as claimed until its chain holds it. */
+  #takeSlot({ block, offset, length }: Readonly<ChunkLocation>): number {
     const number = Atomics.add(this.#counters, usedCounter, 1);
     assert(number < entriesMax, 'The chunk index is full');
     this.#makeRoom(number + 1);
     const entries = this.#entries;
     const at = number * tableWords;
     for (let word = 0; word < 4; word++) entries[at + word] = this.#probe[word] ?? 0;
-    entries[at + 4] = pack;
+    entries[at + 4] = claimedPack;
     entries[at + 5] = block;
     entries[at + 6] = offset;
     entries[at + 7] = length;
-    const bucket = (this.#probe[0] ?? 0) & (headCount - 1);
-    for (;;) {
-      const head = Atomics.load(this.#heads, bucket);
-      Atomics.store(entries, at + 8, head);
-      if (Atomics.compareExchange(this.#heads, bucket, head, number + 1) === head) break;
-      if (this.#findInTable() >= 0) {
-        // Another thread was first: this slot stays empty and belongs to no chain.
-        entries[at + 4] = claimedPack;
-        entries[at + 8] = -1;
-        return false;
-      }
-    }
-    if (pack === claimedPack) Atomics.add(this.#counters, claimedCounter, 1);
-    return true;
+    return number;
   }
 
   #makeRoom(count: number): void {

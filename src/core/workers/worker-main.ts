@@ -137,7 +137,7 @@ class WorkerState {
       random: systemRandom,
       onPack: (pack: SealedPack) => {
         Atomics.add(this.#counters, sharedCounters.waitingPacks, 1);
-        this.#post({ type: 'pack', pack }, [pack.buffer]);
+        this.#post({ type: 'pack', pack });
       },
       takeBuffer: () => this.#takeBuffer(),
     };
@@ -145,14 +145,14 @@ class WorkerState {
   }
 
   /** Waits until not too many packs wait for the mirrors, then gives a used buffer if one is back. */
-  #takeBuffer(): ArrayBuffer | undefined {
+  #takeBuffer(): SharedArrayBuffer | undefined {
     for (;;) {
       const waiting = Atomics.load(this.#counters, sharedCounters.waitingPacks);
       if (waiting < waitingPacksMax) break;
       Atomics.wait(this.#counters, sharedCounters.waitingPacks, waiting);
     }
     const returned: unknown = receiveMessageOnPort(this.#setup.buffers)?.message;
-    return returned instanceof ArrayBuffer ? returned : undefined;
+    return returned instanceof SharedArrayBuffer ? returned : undefined;
   }
 
   #storeBytes(task: StoreBytesTask): StoreBytesResult {

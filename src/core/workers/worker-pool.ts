@@ -179,7 +179,10 @@ export class WorkerPool implements AsyncDisposable {
   #receive(member: Member, message: Exclude<FromWorker, { type: 'ready' }>): void {
     switch (message.type) {
       case 'pack':
-        this.#onPack?.(message.pack, () => this.#release(member, message.pack.buffer));
+        this.#onPack?.(
+          message.pack,
+          once(() => this.#release(member, message.pack.buffer)),
+        );
         return;
       case 'block':
         this.#lend(message.task);
@@ -194,8 +197,8 @@ export class WorkerPool implements AsyncDisposable {
     }
   }
 
-  #release(member: Member, buffer: ArrayBuffer): void {
-    if (buffer.byteLength > 0) member.buffers.postMessage(buffer, [buffer]);
+  #release(member: Member, buffer: SharedArrayBuffer): void {
+    member.buffers.postMessage(buffer);
     Atomics.sub(this.#counters, sharedCounters.waitingPacks, 1);
     Atomics.notify(this.#counters, sharedCounters.waitingPacks);
   }
@@ -232,4 +235,14 @@ export class WorkerPool implements AsyncDisposable {
           );
     for (const number of this.#tasks.keys()) this.#close(number)?.reject(this.#failure);
   }
+}
+
+/** A second call would give one buffer to two packs. */
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    action();
+  };
 }
