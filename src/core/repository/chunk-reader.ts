@@ -262,14 +262,12 @@ export function openPackEnd(
 
 /** Tells the index where the chunks of a pack are. */
 export function indexPack(index: SharedIndex, packNumber: number, table: ChunkTable): void {
+  const location: ChunkLocation = { pack: packNumber, block: 0, offset: 0, length: 0 };
   for (let chunk = 0; chunk < table.chunkCount; chunk++) {
-    index.put(
-      table.ids.subarray(chunk * 32, chunk * 32 + 32),
-      packNumber,
-      table.chunkBlocks[chunk] ?? 0,
-      table.chunkOffsets[chunk] ?? 0,
-      table.chunkLengths[chunk] ?? 0,
-    );
+    location.block = table.chunkBlocks[chunk] ?? 0;
+    location.offset = table.chunkOffsets[chunk] ?? 0;
+    location.length = table.chunkLengths[chunk] ?? 0;
+    index.put(table.ids.subarray(chunk * 32, chunk * 32 + 32), location);
   }
 }
 
