@@ -79,6 +79,11 @@ function finish(session: Session, name: string, connected: Connected): CommandRe
   const { repositoryId, snapshots, encrypted } = connected;
   const found = formatCounted(snapshots, 'snapshot');
   session.output.line(`repository ${name} connected: ${found}`);
+  if (!session.settings.flag('take-over')) {
+    session.output.note(
+      'This machine can read it. To back up from here, and no more from the machine before: versions connect --take-over',
+    );
+  }
   if (!encrypted) session.output.note('This repository is not encrypted.');
   return {
     exitCode: 0,

@@ -25,6 +25,11 @@ import { Repository } from './repository.ts';
 import { loadState } from './state-file.ts';
 
 const threadsMax = 8;
+/**
+ * Objects that a mirror may be behind before it is spared: more than fit into the bytes in flight,
+ * so that a slow mirror slows a run down instead of being left without half of it.
+ */
+const behindMax = 64;
 /** Names of values that the catalog keeps beside the journal. */
 export const metaKeys = {
   repository: 'repository',
@@ -90,6 +95,7 @@ export async function openMirrorSet(
     places,
     ...options,
     readMarker: decodeMarker,
+    limits: { behindMax },
     monitor: context.monitor,
     clock: context.clock,
     signal: context.signal,

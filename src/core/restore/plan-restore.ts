@@ -67,6 +67,9 @@ class Planner {
       await this.#decide(path, entry.name, entry, undefined);
     } else if (entry.tree !== undefined) {
       const included = options.include.length === 0;
+      // A target that was there before keeps its own owner, mode and time.
+      const takesMetadata = this.#work.targetIsNew && included && !options.dryRun && path !== '/';
+      if (takesMetadata) this.#plan.directories.add(rootRelative, encodeEntry(entry));
       await this.#walk(this.#frame(path, rootRelative, entry, entry.tree, undefined, included));
     }
     await this.#comparer.finish();

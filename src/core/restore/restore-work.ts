@@ -25,6 +25,8 @@ export interface RestoreWork {
   readonly settings: RestoreSettings;
   /** Undefined for a dry run whose target does not exist. */
   readonly target: RestoreTarget | undefined;
+  /** This restore makes the target directory. */
+  readonly targetIsNew: boolean;
   readonly chunks: ChunkReader;
   readonly trees: TreeReader;
   readonly pool: WorkerPool;

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootPath } from '../base/index.ts';
-import { lookupNames, RestoreTarget } from '../files/index.ts';
+import { lookupNames, lstatIfExists, RestoreTarget } from '../files/index.ts';
 import type { Context, Repository } from '../repository/index.ts';
 import { lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
 import type { RestoreSettings } from '../workers/index.ts';
@@ -47,6 +47,7 @@ export async function runRestore(
   mkdirSync(repository.cacheDir, { recursive: true, mode: 0o700 });
   const directory = mkdtempSync(join(repository.cacheDir, 'restore-'));
   await using pool = repository.startWorkers();
+  const targetIsNew = lstatIfExists(options.target) === undefined;
   using target = options.dryRun ? undefined : RestoreTarget.open(options.target);
   try {
     const trees = new TreeReader(chunks, signal);
@@ -57,6 +58,7 @@ export async function runRestore(
       context,
       settings,
       target,
+      targetIsNew,
       chunks,
       trees,
       pool,
