@@ -80,8 +80,7 @@ export async function saveIndex(repository: Repository, index: SharedIndex): Pro
   }
   const generation = toHex(repository.random.bytes(16));
   // The image first: a state without its image merely makes the index be built again.
-  saveIndexImage(imagePathIn(cacheDir), {
-    image: index.toImage(),
+  saveIndexImage(imagePathIn(cacheDir), index.imagePieces(), {
     packCount: state.packs.count,
     generation,
   });

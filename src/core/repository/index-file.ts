@@ -59,21 +59,28 @@ export function loadIndexImage(path: string, generation: string): IndexImage | u
 }
 
 /** Replaces the image on disk; a crash leaves the old one or the new one. */
-export function saveIndexImage(path: string, index: IndexImage): void {
+export function saveIndexImage(
+  path: string,
+  pieces: Iterable<Uint8Array>,
+  cover: Pick<IndexImage, 'packCount' | 'generation'>,
+): void {
   const temporary = `${path}.${process.pid}.tmp`;
   const fd = openSync(temporary, 'w', 0o600);
   try {
-    const bytes = new Uint8Array(index.image);
+    let imageBytes = 0;
+    let checksum = 0;
+    for (const piece of pieces) {
+      writeAll(fd, piece, headBytes + imageBytes);
+      imageBytes += piece.byteLength;
+      checksum = crc32(piece, checksum);
+    }
     const head = Buffer.alloc(headBytes);
     magic.copy(head);
-    head.writeDoubleLE(bytes.byteLength, 8);
-    head.writeDoubleLE(index.packCount, 16);
-    head.write(index.generation, 24, 'hex');
-    head.writeUInt32LE(crc32(bytes), 40);
+    head.writeDoubleLE(imageBytes, 8);
+    head.writeDoubleLE(cover.packCount, 16);
+    head.write(cover.generation, 24, 'hex');
+    head.writeUInt32LE(checksum, 40);
     writeAll(fd, head, 0);
-    for (let at = 0; at < bytes.byteLength; at += stepBytes) {
-      writeAll(fd, bytes.subarray(at, at + stepBytes), headBytes + at);
-    }
     fsyncSync(fd);
   } catch (error) {
     rmSync(temporary, { force: true });

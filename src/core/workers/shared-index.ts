@@ -26,6 +26,8 @@ const bucketCount = 1 << 16;
 const headCount = 1 << 19;
 const entriesMax = 48_000_000;
 const growEntries = 1 << 16;
+/** Entries in a piece of a new image. */
+const pieceEntries = 1 << 16;
 /** The pack number of a chunk that somebody has claimed but that is in no stored pack yet. */
 const claimedPack = 0xffffffff;
 const claimed: ChunkLocation = { pack: claimedPack, block: 0, offset: 0, length: 0 };
@@ -138,27 +140,36 @@ export class SharedIndex {
     Atomics.sub(this.#counters, claimedCounter, 1);
   }
 
-  /** A new image with everything in it that is stored, sorted. */
-  toImage(): SharedArrayBuffer {
-    const added = this.#sortedTableEntries();
-    const total = this.imageCount + added.length;
-    const buffer = new SharedArrayBuffer(total * imageWords * 4);
-    const target = new Uint32Array(buffer);
-    let from = 0;
+  /**
+   * A new image with everything in it that is stored, sorted, piece by piece: a second image beside
+   * the first would double the memory. A piece is valid until the next. No thread may add meanwhile.
+   */
+  *imagePieces(): Generator<Uint8Array> {
+    const piece = new Uint32Array(pieceEntries * imageWords);
+    const bytes = new Uint8Array(piece.buffer);
     let at = 0;
-    for (const entry of added) {
+    let from = 0;
+    for (const number of this.#sortedNumbers()) {
+      const entry = number * tableWords;
       while (from < this.#image.length && this.#imageBelow(from, entry)) {
-        target.set(this.#image.subarray(from, from + imageWords), at);
+        piece.set(this.#image.subarray(from, from + imageWords), at);
         from += imageWords;
         at += imageWords;
+        if (at < piece.length) continue;
+        yield bytes;
+        at = 0;
       }
-      for (let word = 0; word < imageWords; word++) {
-        target[at + word] = (this.#entries[entry + word] ?? 0) >>> 0;
-      }
+      piece.set(this.#entries.subarray(entry, entry + imageWords), at);
       at += imageWords;
+      if (at < piece.length) continue;
+      yield bytes;
+      at = 0;
     }
-    target.set(this.#image.subarray(from), at);
-    return buffer;
+    if (at > 0) yield bytes.subarray(0, at * 4);
+    for (; from < this.#image.length; from += piece.length) {
+      piece.set(this.#image.subarray(from, from + piece.length));
+      yield bytes.subarray(0, Math.min(piece.length, this.#image.length - from) * 4);
+    }
   }
 
   #setProbe(id: ChunkId): void {
@@ -279,23 +290,51 @@ export class SharedIndex {
     return false;
   }
 
-  /** Positions of the stored entries of the open table, ascending by prefix. */
-  #sortedTableEntries(): number[] {
-    const positions: number[] = [];
+  #isStored(number: number): boolean {
+    return (this.#entries[number * tableWords + 4] ?? 0) >>> 0 !== claimedPack;
+  }
+
+  /**
+   * Numbers of the stored entries of the open table, ascending by prefix: first by bucket, by
+   * counting, then inside the buckets. Sorting all at once would take several times the memory.
+   */
+  #sortedNumbers(): Uint32Array {
     const used = this.tableCount;
-    for (let number = 0; number < used; number++) {
-      const at = number * tableWords;
-      if ((this.#entries[at + 4] ?? 0) >>> 0 !== claimedPack) positions.push(at);
-    }
     const entries = this.#entries;
-    return positions.sort((x, y) => {
-      for (let word = 0; word < 4; word++) {
-        const a = (entries[x + word] ?? 0) >>> 0;
-        const b = (entries[y + word] ?? 0) >>> 0;
-        if (a !== b) return a < b ? -1 : 1;
-      }
-      return 0;
-    });
+    const bucketOf = (number: number): number => (entries[number * tableWords] ?? 0) >>> 16;
+    const ends = new Uint32Array(bucketCount);
+    let stored = 0;
+    for (let number = 0; number < used; number++) {
+      if (!this.#isStored(number)) continue;
+      const bucket = bucketOf(number);
+      ends[bucket] = (ends[bucket] ?? 0) + 1;
+      stored += 1;
+    }
+    for (let bucket = 1; bucket < bucketCount; bucket++)
+      ends[bucket] = (ends[bucket] ?? 0) + (ends[bucket - 1] ?? 0);
+    const numbers = new Uint32Array(stored);
+    const starts = ends.slice();
+    for (let number = 0; number < used; number++) {
+      if (!this.#isStored(number)) continue;
+      const bucket = bucketOf(number);
+      const start = (starts[bucket] ?? 0) - 1;
+      starts[bucket] = start;
+      numbers[start] = number;
+    }
+    for (let bucket = 0; bucket < bucketCount; bucket++) {
+      const [start = 0, end = 0] = [starts[bucket], ends[bucket]];
+      if (end - start > 1) numbers.subarray(start, end).sort((x, y) => this.#orderOf(x, y));
+    }
+    return numbers;
+  }
+
+  #orderOf(x: number, y: number): number {
+    for (let word = 0; word < 4; word++) {
+      const a = (this.#entries[x * tableWords + word] ?? 0) >>> 0;
+      const b = (this.#entries[y * tableWords + word] ?? 0) >>> 0;
+      if (a !== b) return a < b ? -1 : 1;
+    }
+    return 0;
   }
 }
 

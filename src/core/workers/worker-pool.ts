@@ -198,6 +198,7 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   #release(member: Member, buffer: SharedArrayBuffer): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port, not a window
     member.buffers.postMessage(buffer);
     Atomics.sub(this.#counters, sharedCounters.waitingPacks, 1);
     Atomics.notify(this.#counters, sharedCounters.waitingPacks);
