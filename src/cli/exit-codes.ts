@@ -34,6 +34,9 @@ const noRepository: ReadonlySet<string> = new Set([
   'JOURNAL_EMPTY',
 ]);
 
+/** Codes that are about what is kept on this machine, not about mirrors. */
+const ownMachine = /^(CATALOG|JOURNAL|LOCAL)_/;
+
 /** The exit code of a command that was given up because of `failure`. */
 export function exitCodeOf({ kind, code }: Pick<Failure, 'kind' | 'code'>): number {
   switch (kind) {
@@ -51,10 +54,11 @@ export function exitCodeOf({ kind, code }: Pick<Failure, 'kind' | 'code'>): numb
       // What is kept on this machine can be made again; nothing is lost with it.
       return code.startsWith('CATALOG_') ? 1 : 21;
     case 'Unavailable':
-      return 22;
+      return ownMachine.test(code) ? 1 : 22;
     case 'Cancelled':
       return 130;
     case 'Source':
+      return code === 'NOTHING_TO_SAVE' ? 3 : 1;
     case 'Internal':
       return 1;
     default:

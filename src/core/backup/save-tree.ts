@@ -37,12 +37,8 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
     building.catch(() => {});
     const stop = await scanAndUpload(scan, upload, work);
     results.end();
-    if (
-      scan.counts.files + scan.counts.dirs + scan.counts.others === 0 &&
-      scan.missing.length > 0
-    ) {
-      throw nothingFound(scan.missing);
-    }
+    // An empty snapshot would only hide the last good one.
+    if (scan.missing.length >= options.paths.length) throw nothingFound(scan.missing);
     const emptied = stop === undefined ? await emptiedPaths(scan, work) : [];
     await flushWorkers(work);
     const root = await building;
