@@ -96,6 +96,7 @@ describe('a violation is found', () => {
       ['src/core/backup/b.test.ts', "import { y } from '../store/memory-store.ts';\nDate.now();"],
       ['src/core/store/a.ts', "import { x } from '../base/index.ts';\nconst hint = 'see console';"],
       ['src/cli/main.ts', "import { x } from '../core/index.ts';\nconsole.log(Date.now());"],
+      ['src/cli/version.ts', "const url = new URL('../../package.json', import.meta.url);"],
     ].map(([path = '', text = '']) => ({ path, text }));
     expect(findViolations(files)).toEqual([]);
   });

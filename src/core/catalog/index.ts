@@ -15,5 +15,4 @@ export * from './catalog.ts';
 export { openCatalog, parseCatalogUrl } from './catalog-url.ts';
 export type { CatalogPlace } from './catalog-url.ts';
 export { MemoryCatalog } from './memory-catalog.ts';
-export { SqliteCatalog } from './sqlite-catalog.ts';
 export type { SqliteCatalogOptions } from './sqlite-catalog.ts';

@@ -12,7 +12,7 @@
  */
 export * from './chunk-table.ts';
 export * from './config-object.ts';
-export { decodeEntry, encodeEntry, encodeEntryState } from './entry-codec.ts';
+export { decodeEntry, encodeEntry } from './entry-codec.ts';
 export * from './header.ts';
 export * from './journal-entry.ts';
 export * from './journal-records.ts';

@@ -18,5 +18,4 @@
 export * from './journal.ts';
 export { FileJournal } from './file-journal.ts';
 export type { JournalOptions } from './file-journal.ts';
-export { journalRecordBytesMax } from './frames.ts';
 export type { JournalIo, LogFile, LogLock } from './log-file.ts';

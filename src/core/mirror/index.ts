@@ -33,5 +33,4 @@ export {
   type MirrorStatus,
 } from './mirror-set.ts';
 export type { Debt, Settled, Stored } from './quorum-write.ts';
-export { openMirrors, type OpenedMirrors, type OpenMirrorsOptions } from './open-mirrors.ts';
 export type { ObjectInfo, ObjectStore } from '../store/index.ts';

@@ -4,7 +4,7 @@ import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts
 import { decodeEntryObject, noHash, objectHashOf } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import type { Monitor } from '../monitor/index.ts';
-import { entryKey, parseEntryKey } from './object-keys.ts';
+import { parseEntryKey } from './object-keys.ts';
 
 /** An entry that some mirror lists. */
 interface ListedEntry {
@@ -116,11 +116,6 @@ async function longestChain(
 
 async function readEntry(entry: ListedEntry, mirrors: MirrorSet): Promise<Uint8Array> {
   return mirrors.get(entry.key, { accept: (bytes) => objectHashOf(bytes) === entry.hash });
-}
-
-/** Where an entry row is stored. */
-export function keyOfRow(row: EntryRow): string {
-  return entryKey(row.lineage, row.number, row.hash);
 }
 
 function unreadableEntry(entry: ListedEntry, why: unknown): VersionsError {

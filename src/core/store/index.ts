@@ -15,11 +15,11 @@ export {
   type DirectoryStoreOptions,
   type SweptTemporaries,
 } from './directory-store.ts';
-export { type Fault, FaultScript, FaultyStore } from './faulty-store.ts';
+export { type Fault, FaultyStore } from './faulty-store.ts';
 export { ForwardingStore } from './forwarding-store.ts';
 export { LimitedStore } from './limited-store.ts';
 export { MemoryStore } from './memory-store.ts';
-export { assertKeyPrefix, assertObjectKey, isObjectKey, keyCharactersMax } from './object-key.ts';
+export { assertObjectKey } from './object-key.ts';
 export type {
   CallOptions,
   GetOptions,
@@ -32,4 +32,4 @@ export { openStore, type OpenStoreOptions } from './open-store.ts';
 export { ReadOnlyStore } from './read-only-store.ts';
 export { RecordingStore, type StoreCall, type StoreMethod } from './recording-store.ts';
 export { RetryingStore, type RetryOptions } from './retrying-store.ts';
-export { objectExists, objectNotFound, storeAbsent, storeReadOnly } from './store-errors.ts';
+export { storeReadOnly } from './store-errors.ts';

@@ -1,4 +1,4 @@
-import type { ObjectHash, PackName } from '../base/index.ts';
+import type { ObjectHash } from '../base/index.ts';
 
 /** An object that every mirror must hold. */
 export interface ExpectedObject {
@@ -17,10 +17,6 @@ export const objectPrefixes: readonly string[] = [
   'payloads/',
   'checkpoints/',
 ];
-
-export function packKey(name: PackName): string {
-  return `packs/${name.slice(0, 2)}/${name}`;
-}
 
 /** Sorts as a store lists: ascending by the bytes of the key. Keys are ASCII. */
 export function sortedByKey(objects: readonly ExpectedObject[]): readonly ExpectedObject[] {

@@ -16,5 +16,4 @@ export { PackBuilder } from './pack-builder.ts';
 export * from './protocol.ts';
 export * from './shared-index.ts';
 export { metadataOf } from './restore-writer.ts';
-export { stateOf } from './store-files.ts';
 export { WorkerPool, type WorkerPoolOptions } from './worker-pool.ts';
