@@ -64,6 +64,7 @@ export {
 export { ignoreFileName, IgnoreRules, readExcludeFile, readIgnoreFile } from './ignore-rules.ts';
 export { readInodeFlags } from './inode-flags.ts';
 export { byteSlice, joinPath } from './long-path.ts';
+export { limitMallocArenas } from './malloc-arenas.ts';
 export type {
   Device,
   Mtime,

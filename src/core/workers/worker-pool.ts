@@ -1,5 +1,6 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { assert, VersionsError } from '../errors/index.ts';
+import { limitMallocArenas } from '../files/index.ts';
 import {
   sharedCounters,
   type FromWorker,
@@ -163,6 +164,7 @@ export class WorkerPool implements AsyncDisposable {
   #leastBusy(): Member {
     // Threads cost a tenth of a second: a run that finds nothing to do needs none.
     if (this.#members.length === 0) {
+      limitMallocArenas();
       this.#members = Array.from({ length: this.threads }, () => this.#start(this.#setup));
     }
     const [first, ...rest] = this.#members;
