@@ -1,4 +1,10 @@
-import type { ChunkId, PackName, Random, RepositoryId } from '../base/index.ts';
+import {
+  packChunksMax,
+  type ChunkId,
+  type PackName,
+  type Random,
+  type RepositoryId,
+} from '../base/index.ts';
 import { compressBlock } from '../compression/index.ts';
 import { sealInto, sealTagBytes, type IdKind, type RepositoryKeys } from '../crypto/index.ts';
 import { assert } from '../errors/index.ts';
@@ -58,7 +64,7 @@ export class PackBuilder {
   takeRoom(length: number, kind: IdKind, id: ChunkId): void {
     this.#table.addChunk(kind, length, id);
     this.#plainBytes += length;
-    if (this.#plainBytes >= this.#options.blockBytes) this.finishBlock();
+    if (this.#plainBytes >= this.#options.blockBytes || this.#table.full) this.finishBlock();
   }
 
   /** Adds a chunk whose bytes are elsewhere. */
@@ -71,6 +77,8 @@ export class PackBuilder {
   /** Adds a whole block of chunks that another builder gathered. */
   addBlock(plain: Uint8Array, kind: IdKind, ids: Uint8Array, lengths: Uint32Array): void {
     this.finishBlock();
+    // Then the chunks of the block stay together with it.
+    if (this.#table.chunkCount + lengths.length > packChunksMax) this.finish();
     lengths.forEach((length, at) =>
       this.#table.addChunk(kind, length, ids.subarray(at * 32, at * 32 + 32)),
     );
@@ -112,7 +120,8 @@ export class PackBuilder {
     sealInto(key, position, blockAad(this.#header, position), bytes, pack, this.#packBytes);
     this.#packBytes += sealedBytes;
     this.#table.finishBlock(codec, sealedBytes, plain.byteLength);
-    if (this.#packBytes >= this.#options.packBytes) this.#finishPack(pack);
+    // Blocks that compress to next to nothing fill the table long before the pack.
+    if (this.#packBytes >= this.#options.packBytes || this.#table.full) this.#finishPack(pack);
   }
 
   #purpose(): 'data' | 'trees' {
