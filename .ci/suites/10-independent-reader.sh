@@ -4,6 +4,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# The Node that the project installs for itself.
+export PATH="$PWD/node_modules/.bin:$PATH"
 
 work=$(mktemp -d)
 # What was saved has directories that nobody may write to.

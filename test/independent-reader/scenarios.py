@@ -18,6 +18,7 @@ import vectors
 from damage import Damage, require
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+GOLDEN = os.path.join(HERE, "../fixtures/repositories")
 PASSWORD = "grüße, 世界"
 
 
@@ -32,6 +33,8 @@ class Scenarios:
 
     def run(self):
         vectors.run(os.path.join(HERE, "../../docs/format.md"), self.test)
+        for name in sorted(os.listdir(GOLDEN)):
+            self.test(f"golden {name}", lambda: self._golden(name))
         self._repository("password", sources.make_small, sources.change_small)
         self._repository("key-file", sources.make_large, sources.change_large)
         self._repository("unencrypted", sources.make_small, sources.change_small)
@@ -102,10 +105,24 @@ class Scenarios:
             "key-file": ["--key-file", self._path(name, "home/.config/versions/default.key")],
             "unencrypted": ["--no-key"],
         }[name]
-        command = [sys.executable, os.path.join(HERE, "reader.py"), mirror, *secret, *arguments]
-        ran = subprocess.run(command, capture_output=True, check=False)
-        require(ran.returncode == 0, f"the reader says: {os.fsdecode(ran.stderr)}")
-        return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith(b"{")]
+        return _run_reader(mirror, *secret, *arguments)
+
+    def _golden(self, name):
+        """What is written for all time is checked by the reader too."""
+        with open(os.path.join(GOLDEN, name, "manifest.json"), encoding="utf-8") as file:
+            manifest = json.load(file)
+        secret = {"password": ["--password-file"], "key": ["--key-file"], "none": ["--no-key"]}[
+            manifest["secret"]["kind"]
+        ]
+        if len(manifest["secret"]) > 1:
+            secret.append(self._path("golden-secret"))
+            with open(secret[1], "w", encoding="utf-8") as file:
+                file.write(manifest["secret"].get("password") or manifest["secret"]["keyFile"])
+        mirror = os.path.join(GOLDEN, name, "mirror")
+        _run_reader(mirror, *secret, "check")
+        found = [one["id"] for one in _run_reader(mirror, *secret, "snapshots")]
+        expected = [one["id"] for one in manifest["snapshots"]]
+        require(found == expected, f"{found} are not {expected}")
 
     def _extract(self, name, mirror, number, source, state):
         snapshots = self._read(name, mirror, "snapshots")
@@ -161,6 +178,13 @@ class Scenarios:
             with open(path, "wb") as file:
                 file.write(content)
         raise Damage("the reader found nothing")
+
+
+def _run_reader(*arguments):
+    command = [sys.executable, os.path.join(HERE, "reader.py"), *arguments]
+    ran = subprocess.run(command, capture_output=True, check=False)
+    require(ran.returncode == 0, f"the reader says: {os.fsdecode(ran.stderr)}")
+    return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith(b"{")]
 
 
 def _first_file(path):
