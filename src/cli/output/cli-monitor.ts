@@ -82,10 +82,9 @@ export class CliMonitor implements Monitor {
       output.document({ type: 'finding', kind, mirror, object, healable, detail });
       return;
     }
-    const state = healable ? 'a good copy exists' : 'no good copy known';
     const what = object === '' ? mirror : `${mirror}: ${object}`;
     const more = detail === undefined ? '' : `: ${detail}`;
-    output.line(`${kind.padEnd(10)}  ${safeText(what)} (${state})${safeText(more)}`);
+    output.line(`${kind.padEnd(10)}  ${safeText(what)}${stateOf(finding)}${safeText(more)}`);
   }
 
   problem(error: VersionsError): void {
@@ -97,4 +96,12 @@ export class CliMonitor implements Monitor {
   note(message: string): void {
     this.#options.output.note(message);
   }
+}
+
+/** Whether there is help for what was found. */
+function stateOf({ kind, healable }: Finding): string {
+  if (kind === 'extra') return '';
+  if (kind === 'absent')
+    return healable ? ' (other mirrors are there)' : ' (no other mirror is there)';
+  return healable ? ' (a good copy exists)' : ' (no good copy known)';
 }
