@@ -16,7 +16,7 @@ import {
   type ExpectedObject,
   type VerifyLevel,
 } from '../verify/index.ts';
-import { checkStructure } from './check-structure.ts';
+import { checkStructure, type StructureLoss } from './check-structure.ts';
 
 export interface VerifyOptions {
   readonly level: VerifyLevel;
@@ -54,38 +54,34 @@ export async function runVerify(
   const bytes = expected.reduce((sum, object) => sum + (object.bytes ?? 0), 0);
   if (level === 'data') monitor.count('bytesTotal', bytes * mirrors.mirrors.length);
   monitor.at('verifying');
-  await repository.loadIndex(signal);
-  await using pool = repository.startWorkers();
-  const result = await verifyMirrors(mirrors.mirrors, expected, {
-    level,
-    hash: async (object) => {
-      // Stores give every object in memory of its own, so it moves.
-      const buffer = object.buffer;
-      const transfer =
-        buffer instanceof ArrayBuffer && buffer.byteLength === object.byteLength ? [buffer] : [];
-      return (await pool.run({ type: 'hash', bytes: object }, object.byteLength, transfer)).hash;
-    },
-    checkNamed: (key, object, mirror) => checkNamed(key, object, mirror, repository),
-    monitor,
-    signal,
-  });
   let losses = 0;
-  if (level !== 'quick') {
+  const structure = async (): Promise<void> => {
+    if (level === 'quick') return;
     await checkStructure(
       repository,
-      (loss) => {
-        losses += 1;
-        const path = displayPath(byteStringFromText(loss.path));
-        const message = `Snapshot ${loss.snapshot.id.slice(0, 8)} has lost ${path}: ${loss.reason}`;
-        monitor.problem(
-          new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
-            hint: 'Add or repair a mirror that still has it; a new backup stores it again if the file is unchanged',
-          }),
-        );
-      },
+      (loss) => ((losses += 1), monitor.problem(incomplete(loss))),
       signal,
     );
-  }
+  };
+  await repository.loadIndex(signal);
+  await using pool = repository.startWorkers();
+  // Trees are walked here while the workers hash.
+  const [result] = await Promise.all([
+    verifyMirrors(mirrors.mirrors, expected, {
+      level,
+      hash: async (object) => {
+        // Stores give every object in memory of its own, so it moves.
+        const buffer = object.buffer;
+        const transfer =
+          buffer instanceof ArrayBuffer && buffer.byteLength === object.byteLength ? [buffer] : [];
+        return (await pool.run({ type: 'hash', bytes: object }, object.byteLength, transfer)).hash;
+      },
+      checkNamed: (key, object, mirror) => checkNamed(key, object, mirror, repository),
+      monitor,
+      signal,
+    }),
+    structure(),
+  ]);
   const absent = mirrors.absent.length;
   return {
     packs: state.packs.count,
@@ -97,6 +93,14 @@ export async function runVerify(
     lost: result.lost.length + losses,
     durationMs: Math.round(context.clock.elapsed() - began),
   };
+}
+
+function incomplete({ snapshot, path, reason }: StructureLoss): VersionsError {
+  const shown = displayPath(byteStringFromText(path));
+  const message = `Snapshot ${snapshot.id.slice(0, 8)} has lost ${shown}: ${reason}`;
+  return new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
+    hint: 'Add or repair a mirror that still has it; a new backup stores it again if the file is unchanged',
+  });
 }
 
 /** Everything the journal says must be in each mirror, sorted by key. */
