@@ -10,7 +10,12 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const documents = ['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md'];
-const programs = ['bin/versions.js', 'dist/cli/main.js', 'dist/core/index.js', 'dist/core/index.d.ts'];
+const programs = [
+  'bin/versions.js',
+  'dist/cli/main.js',
+  'dist/core/index.js',
+  'dist/core/index.d.ts',
+];
 const required = [...documents, ...programs];
 const forbidden = /\.test\.|\.build-stamp|^(?:src|test|bench|scripts|node_modules)\//;
 

@@ -24,10 +24,7 @@ export interface Soundness {
  * the journal names is there, the next backup completes, every snapshot restores to what it was made
  * of, and nothing that was journaled was uploaded again.
  */
-export async function assertSound(
-  repository: TestRepository,
-  soundness: Soundness,
-): Promise<void> {
+export async function assertSound(repository: TestRepository, soundness: Soundness): Promise<void> {
   await assertVerified(repository, soundness.mayLack ?? false);
   const { summary, problems } = await repository.backup(soundness.source);
   expect({ problems, partial: summary.partial }).toEqual({ problems: [], partial: false });

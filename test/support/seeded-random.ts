@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import type { Random } from '../../src/core/base/index.ts';
 
 /** The same bytes in every run for the same seed: SHA-256 of seed and counter. */
@@ -25,4 +25,10 @@ export class SeededRandom implements Random {
     const bytes = this.bytes(4);
     return new DataView(bytes.buffer).getUint32(0) % end;
   }
+}
+
+/** Many bytes of noise, always the same for the same seed: an AES key stream, because it is fast. */
+export function seededBytes(seed: number | string, count: number): Buffer {
+  const key = createHash('sha256').update(String(seed)).digest();
+  return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(count));
 }

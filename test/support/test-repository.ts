@@ -64,9 +64,9 @@ export const cheapContext: Pick<Context, 'clock' | 'random' | 'threads' | 'packB
   packBytes: 256 * 1024,
 };
 /** Smallest size of a chunk with the average below: files of less are one chunk. */
-export const testChunkBytesMin = 16 * 1024;
-export const testChunkBytesAvg = 64 * 1024;
-export const testChunkBytesMax = 256 * 1024;
+export const testChunkBytesMin: number = 16 * 1024;
+export const testChunkBytesAvg: number = 64 * 1024;
+export const testChunkBytesMax: number = 256 * 1024;
 
 /**
  * A repository of directory mirrors in a temporary directory, used through the core as a program

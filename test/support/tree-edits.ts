@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { constantFrom, nat, record, type Arbitrary } from 'fast-check';
 import {
   appendFileSync,
   chmodSync,
@@ -20,11 +20,7 @@ import {
 import { type ByteString, byteStringFromText, fsPath } from '../../src/core/base/index.ts';
 import { nativeCalls } from '../../src/core/files/index.ts';
 import { SeededRandom } from './seeded-random.ts';
-import {
-  testChunkBytesAvg,
-  testChunkBytesMax,
-  testChunkBytesMin,
-} from './test-repository.ts';
+import { testChunkBytesAvg, testChunkBytesMax, testChunkBytesMin } from './test-repository.ts';
 
 const editKinds = [
   'file',
@@ -112,16 +108,16 @@ const mtimes: readonly (readonly [number, number])[] = [
   [4_294_967_301, 7],
 ];
 
-export const arbitraryEdit: fc.Arbitrary<Edit> = fc.record({
-  kind: fc.constantFrom(...editKinds),
-  where: fc.nat(),
-  which: fc.nat(),
-  name: fc.constantFrom(...hostileNames),
-  bytes: fc.constantFrom(...sizes),
+export const arbitraryEdit: Arbitrary<Edit> = record({
+  kind: constantFrom(...editKinds),
+  where: nat(),
+  which: nat(),
+  name: constantFrom(...hostileNames),
+  bytes: constantFrom(...sizes),
   // Few seeds, so that contents meet again.
-  seed: fc.nat(5),
-  mode: fc.constantFrom(0o644, 0o600, 0o755, 0o400, 0o4755, 0o2711, 0o1777, 0o666),
-  mtime: fc.constantFrom(...mtimes),
+  seed: nat(5),
+  mode: constantFrom(0o644, 0o600, 0o755, 0o400, 0o4755, 0o2711, 0o1777, 0o666),
+  mtime: constantFrom(...mtimes),
 });
 
 /** What a tree of the model has; paths are byte strings. */
@@ -158,11 +154,15 @@ function applyEdit(root: ByteString, edit: Edit): void {
     case 'truncate':
       return file === undefined ? undefined : truncateSync(fsPath(file), edit.bytes);
     case 'rename':
-      return any === undefined || within(directory, any) || target === any ? undefined : move(any, target);
+      return any === undefined || within(directory, any) || target === any
+        ? undefined
+        : move(any, target);
     case 'remove':
       return any === undefined ? undefined : rmSync(fsPath(any), { recursive: true });
     case 'chmod':
-      return any === undefined || isLink(any) ? undefined : chmodSync(fsPath(any), edit.mode | 0o400);
+      return any === undefined || isLink(any)
+        ? undefined
+        : chmodSync(fsPath(any), edit.mode | 0o400);
     case 'touch':
       return any === undefined ? undefined : setMtime(any, edit);
     case 'symlink':

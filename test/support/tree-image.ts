@@ -31,8 +31,7 @@ export function treeImage(root: string, options: TreeImageOptions = {}): Map<str
       kind,
       mode: (Number(stat.mode) & 0o7777).toString(8),
       owner: `${stat.uid}:${stat.gid}`,
-      mtime:
-        kind === 'directory' && options.ignoreDirectoryTimes ? '' : timeText(stat.mtimeNs),
+      mtime: kind === 'directory' && options.ignoreDirectoryTimes ? '' : timeText(stat.mtimeNs),
       content: contentOf(path, kind),
     };
     if (kind !== 'directory' && stat.nlink > 1n) {
@@ -44,14 +43,22 @@ export function treeImage(root: string, options: TreeImageOptions = {}): Map<str
     if (kind !== 'directory') return;
     const names = readdirSync(fsPath(path), 'latin1') as ByteString[];
     for (const name of names.sort()) {
-      visit(`${path}/${name}` as ByteString, shown === '.' ? displayPath(name) : `${shown}/${displayPath(name)}`);
+      visit(
+        `${path}/${name}` as ByteString,
+        shown === '.' ? displayPath(name) : `${shown}/${displayPath(name)}`,
+      );
     }
   };
   visit(byteStringFromText(root), '.');
   return image;
 }
 
-function kindOf(stat: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean; isFIFO(): boolean }): string {
+function kindOf(stat: {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+  isFIFO(): boolean;
+}): string {
   if (stat.isFile()) return 'file';
   if (stat.isDirectory()) return 'directory';
   if (stat.isSymbolicLink()) return 'symlink';
