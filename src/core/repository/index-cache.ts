@@ -57,6 +57,7 @@ export async function loadIndex(
         indexPack(index, number, table);
       } catch (error) {
         if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
+        repository.indexIsComplete = false;
         repository.monitor.problem(unreadablePack(pack.name, error));
       }
     }
@@ -71,7 +72,8 @@ export async function loadIndex(
  */
 export async function saveIndex(repository: Repository, index: SharedIndex): Promise<void> {
   const { state, cacheDir, recentPacks } = repository;
-  if (state.tip === undefined) return;
+  // Saved without the chunks of a pack, it would hide them when the pack can be read again.
+  if (state.tip === undefined || !repository.indexIsComplete) return;
   mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
   const few = index.tableCount <= Math.max(unsavedChunksMax, index.imageCount / 8);
   if (few && recentPacks.complete && repository.generation !== undefined) {

@@ -44,6 +44,8 @@ export class Repository implements AsyncDisposable {
   readonly #parts: RepositoryParts;
   /** Packs that were stored since the repository was opened. */
   readonly recentPacks: RecentPacks = new RecentPacks();
+  /** False once the table of some pack could not be read: its chunks count as not there. */
+  indexIsComplete = true;
   #index: SharedIndex | undefined;
   #reader: ChunkReader | undefined;
 

@@ -99,7 +99,7 @@ function incomplete({ snapshot, path, reason }: StructureLoss): VersionsError {
   const shown = displayPath(byteStringFromText(path));
   const message = `Snapshot ${snapshot.id.slice(0, 8)} has lost ${shown}: ${reason}`;
   return new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
-    hint: 'Add or repair a mirror that still has it; a new backup stores it again if the file is unchanged',
+    hint: 'Add a mirror that still has it; the other snapshots and files are not concerned',
   });
 }
 
