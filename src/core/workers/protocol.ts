@@ -280,7 +280,6 @@ export interface ToWorker {
 }
 
 export type FromWorker =
-  | { readonly type: 'ready' }
   | { readonly type: 'result'; readonly number: number; readonly result: WorkerResult }
   | {
       readonly type: 'failure';

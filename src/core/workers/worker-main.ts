@@ -197,7 +197,6 @@ function main(): void {
       });
     }
   });
-  post({ type: 'ready' });
 }
 
 main();

@@ -1,5 +1,5 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
-import { assert, VersionsError } from '../errors/index.ts';
+import { assert, errorMessage, VersionsError } from '../errors/index.ts';
 import { limitMallocArenas } from '../files/index.ts';
 import {
   sharedCounters,
@@ -30,7 +30,6 @@ export interface WorkerPoolOptions {
 interface Member {
   readonly worker: Worker;
   readonly buffers: MessagePort;
-  readonly ready: Promise<void>;
   /** Tasks it was given and has not answered. */
   open: number;
   /** Weight of those tasks, as told by the callers. */
@@ -99,6 +98,7 @@ export class WorkerPool implements AsyncDisposable {
     Atomics.store(this.#counters, sharedCounters.stopped, 1);
   }
 
+  /** Ends the threads; whatever they were at is rejected. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#members.map((member) => member.worker.terminate()));
   }
@@ -115,26 +115,10 @@ export class WorkerPool implements AsyncDisposable {
       env: {},
       resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
     });
-    let started: () => void = () => {};
-    let broken: (error: unknown) => void = () => {};
-    const ready = new Promise<void>((resolve, reject) => {
-      started = resolve;
-      broken = reject;
-    });
-    ready.catch(() => {});
-    const member: Member = { worker, buffers, ready, open: 0, load: 0 };
-    worker.on('message', (message: FromWorker) => {
-      if (message.type === 'ready') started();
-      else this.#receive(member, message);
-    });
-    const onEnd = (error: unknown): void => {
-      broken(error);
-      this.#fail(error);
-    };
-    worker.on('error', onEnd);
-    worker.on('exit', (code) => {
-      if (code !== 0 && this.#tasks.size > 0) onEnd(new Error(`A worker ended with code ${code}`));
-    });
+    const member: Member = { worker, buffers, open: 0, load: 0 };
+    worker.on('message', (message: FromWorker) => this.#receive(member, message));
+    worker.on('error', (error) => this.#fail(error));
+    worker.on('exit', (code) => this.#fail(new Error(`it ended with code ${code}`)));
     return member;
   }
 
@@ -178,7 +162,7 @@ export class WorkerPool implements AsyncDisposable {
     );
   }
 
-  #receive(member: Member, message: Exclude<FromWorker, { type: 'ready' }>): void {
+  #receive(member: Member, message: FromWorker): void {
     switch (message.type) {
       case 'pack':
         this.#onPack?.(
@@ -225,19 +209,14 @@ export class WorkerPool implements AsyncDisposable {
   /** A thread died or lost a block: nothing that is under way can be trusted to end. */
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
-    this.#failure =
-      error instanceof VersionsError
-        ? error
-        : new VersionsError(
-            'Internal',
-            'WORKER_FAILED',
-            `A worker thread failed: ${String(error)}`,
-            {
-              cause: error,
-            },
-          );
+    this.#failure = error instanceof VersionsError ? error : workerFailed(error);
     for (const number of this.#tasks.keys()) this.#close(number)?.reject(this.#failure);
   }
+}
+
+function workerFailed(cause: unknown): VersionsError {
+  const message = `A worker thread failed: ${errorMessage(cause)}`;
+  return new VersionsError('Internal', 'WORKER_FAILED', message, { cause });
 }
 
 /** A second call would give one buffer to two packs. */
