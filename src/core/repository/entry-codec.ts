@@ -7,7 +7,7 @@ import {
 } from '../base/index.ts';
 import { compressBlock, decompress } from '../compression/index.ts';
 import { open, seal, sealTagBytes, type RepositoryKeys } from '../crypto/index.ts';
-import { VersionsError } from '../errors/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
 import {
   decodeEntryObject,
   decodePayloadObject,
@@ -91,6 +91,20 @@ export async function openEntry(
   }
   const records = decodeRecords(decompress(codec, encoded, plainBytes));
   return { envelope: entry, records };
+}
+
+/**
+ * Was an entry written by a holder of the repository's keys? Anyone who can write into a mirror can
+ * put an object there whose name fits; only the seal tells. The payload object is not looked at.
+ */
+export function isAuthenticEntry(bytes: Uint8Array, keys: RepositoryKeys): boolean {
+  try {
+    openSealed(decodeEntryObject(bytes), keys);
+    return true;
+  } catch (error) {
+    if (isVersionsError(error, 'Corrupt', 'Unsupported')) return false;
+    throw error;
+  }
 }
 
 function finishEntry(

@@ -10,9 +10,15 @@ import {
 import type { Catalog, EntryRow, Tip } from '../catalog/index.ts';
 import type { RepositoryKeys } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
-import { decodeEntryObject, noHash, objectHashOf, type JournalRecord } from '../format/index.ts';
+import {
+  decodeEntryObject,
+  noHash,
+  objectHashOf,
+  type EntryEnvelope,
+  type JournalRecord,
+} from '../format/index.ts';
 import type { Mirror, MirrorSet } from '../mirror/index.ts';
-import { openEntry, sealEntry, type SealedEntry } from './entry-codec.ts';
+import { isAuthenticEntry, openEntry, sealEntry, type SealedEntry } from './entry-codec.ts';
 import { entryKey, payloadKey } from './object-keys.ts';
 import type { RepositoryState } from './repository-state.ts';
 
@@ -25,6 +31,12 @@ export interface EntryLogOptions {
   readonly state: RepositoryState;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+interface OpenedEntry {
+  readonly envelope: EntryEnvelope;
+  readonly hash: ObjectHash;
+  readonly records: readonly JournalRecord[];
 }
 
 const conflictsMax = 64;
@@ -57,8 +69,19 @@ export class EntryLog {
     return count;
   }
 
+  /** Was the entry written by a holder of the repository's keys? */
+  isAuthentic(bytes: Uint8Array): boolean {
+    return isAuthenticEntry(bytes, this.#options.keys);
+  }
+
   /** Takes one entry into the state; it must follow the tip. Throws `Corrupt` if it does not. */
   async takeIn(row: EntryRow): Promise<void> {
+    const { envelope, hash, records } = await this.#openNext(row);
+    this.#options.state.apply(envelope, hash, records);
+  }
+
+  /** Opens an entry and checks that it follows the tip. */
+  async #openNext(row: EntryRow): Promise<OpenedEntry> {
     const { state, keys } = this.#options;
     const hash = objectHashOf(row.bytes);
     if (hash !== row.hash) throw brokenChain(row.number, 'its bytes do not match its hash');
@@ -71,7 +94,7 @@ export class EntryLog {
     if (envelope.previous !== (state.tip?.hash ?? noHash)) {
       throw brokenChain(row.number, 'it names another entry as the one before');
     }
-    state.apply(envelope, hash, records);
+    return { envelope, hash, records };
   }
 
   /**
@@ -123,10 +146,14 @@ export class EntryLog {
     }
   }
 
-  /** Puts an entry that a mirror has and the catalog lacks into the catalog and the state. */
+  /**
+   * Puts an entry that a mirror has and the catalog lacks into the catalog and the state. It is
+   * opened first: a catalog never takes in what no holder of the keys has written.
+   */
   async bringIn(row: EntryRow): Promise<void> {
+    const { envelope, hash, records } = await this.#openNext(row);
     await this.#options.catalog.append(row, this.tip);
-    await this.takeIn(row);
+    this.#options.state.apply(envelope, hash, records);
   }
 
   #seal(records: readonly JournalRecord[], lineage: LineageId | undefined): SealedEntry {

@@ -17,7 +17,7 @@ import { Debts } from './debts.ts';
 import { EntryLog } from './entry-log.ts';
 import { statePathIn } from './index-cache.ts';
 import { unlock } from './key-access.ts';
-import { lineagesOf, reconcileHistory, takeInNewer } from './mirror-history.ts';
+import { hasForeignLineage, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { configKey } from './object-keys.ts';
 import { readHistory } from './rebuild.ts';
 import { RepositoryState } from './repository-state.ts';
@@ -193,6 +193,7 @@ export async function fillCatalog(repository: Repository, context: Context): Pro
   let count = 0;
   for await (const row of readHistory({
     mirrors: repository.mirrors,
+    isAuthentic: (bytes) => repository.log.isAuthentic(bytes),
     monitor: context.monitor,
     signal: context.signal,
   })) {
@@ -226,10 +227,9 @@ async function readJournal(repository: Repository, context: Context): Promise<vo
 async function followMirrors(repository: Repository, context: Context): Promise<void> {
   const { log, mirrors, state } = repository;
   for (const mirror of mirrors.mirrors) {
-    await takeInNewer(mirror, log, context.signal);
-    const known = new Set(state.lineages.map(({ lineage }) => lineage));
-    const lineages = await lineagesOf(mirror, context.signal);
-    if (lineages.every((lineage) => known.has(lineage))) continue;
+    const look = { log, monitor: context.monitor, signal: context.signal };
+    await takeInNewer(mirror, look);
+    if (!(await hasForeignLineage(mirror, state.lineages, look))) continue;
     context.monitor.note(
       `Mirror ${mirror.name} has a newer history than this machine follows; "versions connect" reads it anew`,
     );
@@ -238,8 +238,8 @@ async function followMirrors(repository: Repository, context: Context): Promise<
 
 async function prepareForWriting(repository: Repository, context: Context): Promise<void> {
   const { state, mirrors, log } = repository;
-  for (const mirror of mirrors.mirrors)
-    await reconcileHistory(mirror, log, state.lineages, context.signal);
+  const look = { log, monitor: context.monitor, signal: context.signal };
+  for (const mirror of mirrors.mirrors) await reconcileHistory(mirror, state.lineages, look);
   const [unknown] = state.unknownRecords;
   if (unknown !== undefined) {
     throw new VersionsError(

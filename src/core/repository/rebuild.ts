@@ -15,6 +15,8 @@ interface ListedEntry {
 
 export interface HistoryOptions {
   readonly mirrors: MirrorSet;
+  /** Was an entry written by a holder of the keys? */
+  readonly isAuthentic: (bytes: Uint8Array) => boolean;
   readonly monitor: Monitor;
   readonly signal?: AbortSignal | undefined;
 }
@@ -35,7 +37,7 @@ export async function* readHistory(options: HistoryOptions): AsyncGenerator<Entr
     if (listed === undefined) break;
     let bytes: Uint8Array;
     try {
-      bytes = await readEntry(listed, options.mirrors);
+      bytes = await readEntry(listed, options);
     } catch (error) {
       if (!isVersionsError(error, 'Corrupt', 'NotFound')) throw error;
       options.monitor.problem(unreadableEntry(listed, error));
@@ -94,7 +96,7 @@ async function longestChain(
     const next: typeof ends = new Map();
     for (const entry of byNumber.get(number) ?? []) {
       try {
-        const { previous, time } = decodeEntryObject(await readEntry(entry, options.mirrors));
+        const { previous, time } = decodeEntryObject(await readEntry(entry, options));
         const follows = number === 1 ? previous === noHash : ends.has(previous);
         if (!follows) continue;
         next.set(entry.hash, { entry, before: previous, time });
@@ -114,8 +116,19 @@ async function longestChain(
   return chain;
 }
 
-async function readEntry(entry: ListedEntry, mirrors: MirrorSet): Promise<Uint8Array> {
-  return mirrors.get(entry.key, { accept: (bytes) => objectHashOf(bytes) === entry.hash });
+/** Whole, and written by a holder of the keys; else `Corrupt`. */
+async function readEntry(entry: ListedEntry, options: HistoryOptions): Promise<Uint8Array> {
+  const bytes = await options.mirrors.get(entry.key, {
+    signal: options.signal,
+    accept: (read) => objectHashOf(read) === entry.hash,
+  });
+  if (options.isAuthentic(bytes)) return bytes;
+  throw new VersionsError(
+    'Corrupt',
+    'ENTRY_FORGED',
+    `The journal entry ${entry.key} was not written by a holder of the repository's keys`,
+    { hint: 'Somebody else has written into a mirror: see docs/threat-model.md' },
+  );
 }
 
 function unreadableEntry(entry: ListedEntry, why: unknown): VersionsError {
