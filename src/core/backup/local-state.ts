@@ -1,8 +1,16 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { bytesEqual, bytesOfByteString, byteStringOf, type ByteString } from '../base/index.ts';
+import { crc32 } from 'node:zlib';
+import {
+  asBuffer,
+  bytesEqual,
+  bytesOfByteString,
+  byteStringOf,
+  type ByteString,
+} from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
+import { VersionsError } from '../errors/index.ts';
 import { fingerprintBytes } from './fingerprint.ts';
 
 /** What was known of a directory after the last backup of its source. */
@@ -22,8 +30,11 @@ export interface ItemState {
 }
 
 /** Bump it when anything in the tables changes: the state is then simply made anew. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 const itemPageBytes = 256 * 1024;
+const checksumBytes = 4;
+/** SQLite's codes for a file that is damaged or is no database. */
+const damageCodes: ReadonlySet<unknown> = new Set([11, 26]);
 
 /**
  * What change detection remembers of each source: directory hashes to decide "unchanged" at once,
@@ -31,10 +42,13 @@ const itemPageBytes = 256 * 1024;
  *
  * Disposable and private to this machine. It is only a promise that "a file that looks like this
  * has these chunks"; it is kept under the journal entry it was made after and dropped when the
- * journal does not hold that entry any more. A damaged file is dropped too.
+ * journal does not hold that entry any more. A damaged file is dropped too: when it is opened, or
+ * with a `Corrupt` error (code LOCAL_STATE_DAMAGED) when it is noticed later, so that the next run
+ * starts anew.
  */
 export class LocalState implements Disposable {
   readonly #database: DatabaseSync;
+  readonly #path: string;
   readonly #getDirectory: StatementSync;
   readonly #getItems: StatementSync;
   readonly #putDirectory: StatementSync;
@@ -47,8 +61,10 @@ export class LocalState implements Disposable {
   /** A new state is asked about every directory of a first backup in vain. */
   readonly #hasDirectories: boolean;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(path: string) {
+    const database = openDatabase(path);
     this.#database = database;
+    this.#path = path;
     this.#getDirectory = database.prepare(
       'SELECT hash, tree FROM directories WHERE source = ? AND path = ?',
     );
@@ -82,10 +98,10 @@ export class LocalState implements Disposable {
   static open(path: string): LocalState {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     try {
-      return new LocalState(openDatabase(path));
+      return new LocalState(path);
     } catch {
-      for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
-      return new LocalState(openDatabase(path));
+      removeFiles(path);
+      return new LocalState(path);
     }
   }
 
@@ -98,7 +114,7 @@ export class LocalState implements Disposable {
 
   directory(source: Uint8Array, path: ByteString): DirectoryState | undefined {
     if (!this.#hasDirectories) return undefined;
-    const row = this.#getDirectory.get(source, bytesOfByteString(path));
+    const row = this.#read(() => this.#getDirectory.get(source, bytesOfByteString(path)));
     const hash = row?.['hash'];
     const tree = row?.['tree'];
     if (!(hash instanceof Uint8Array) || !(tree instanceof Uint8Array)) return undefined;
@@ -110,8 +126,11 @@ export class LocalState implements Disposable {
     const key = bytesOfByteString(path);
     // Page by page, not as one cursor: several directories are read at once, one inside the other.
     for (let page = 0; ; page++) {
-      const items = this.#getItems.get(source, key, page)?.['items'];
-      if (!(items instanceof Uint8Array)) return;
+      const bytes = this.#read(() => this.#getItems.get(source, key, page))?.['items'];
+      if (!(bytes instanceof Uint8Array)) return;
+      const items = asBuffer(bytes).subarray(checksumBytes);
+      // An entry that changed on the disk would go into a tree as it is.
+      if (crc32(items) !== asBuffer(bytes).readUInt32LE(0)) throw this.#damaged();
       yield* decodeItems(items);
     }
   }
@@ -138,7 +157,7 @@ export class LocalState implements Disposable {
   /** The entry of a file that a run which was cut short had finished, if it still looks the same. */
   resumed(source: Uint8Array, path: ByteString, fingerprint: Uint8Array): Uint8Array | undefined {
     if (!this.#hasResumed) return undefined;
-    const row = this.#getResumed.get(source, bytesOfByteString(path));
+    const row = this.#read(() => this.#getResumed.get(source, bytesOfByteString(path)));
     const [known, entry] = [row?.['fingerprint'], row?.['entry']];
     if (!(known instanceof Uint8Array) || !(entry instanceof Uint8Array)) return undefined;
     return bytesEqual(known, fingerprint) ? entry : undefined;
@@ -188,6 +207,26 @@ export class LocalState implements Disposable {
   [Symbol.dispose](): void {
     this.#database.close();
   }
+
+  #read<T>(action: () => T): T {
+    try {
+      return action();
+    } catch (error) {
+      const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+      throw damageCodes.has(code) ? this.#damaged(error) : error;
+    }
+  }
+
+  /** Drops the file; this object goes on with what is open until it is closed. */
+  #damaged(cause?: unknown): VersionsError {
+    removeFiles(this.#path);
+    return new VersionsError(
+      'Corrupt',
+      'LOCAL_STATE_DAMAGED',
+      'What this machine remembers of the last backup is damaged',
+      { hint: 'Run "versions backup" again: it starts anew and reads every file once', cause },
+    );
+  }
 }
 
 /** A journal entry's place in text, to compare. */
@@ -226,15 +265,16 @@ export class ItemWriter {
   }
 
   #writePage(): void {
-    this.#put(this.#page, Buffer.concat(this.#parts, this.#bytes));
+    const page = Buffer.concat([Buffer.alloc(checksumBytes), ...this.#parts]);
+    page.writeUInt32LE(crc32(page.subarray(checksumBytes)), 0);
+    this.#put(this.#page, page);
     this.#page += 1;
     this.#parts = [];
     this.#bytes = 0;
   }
 }
 
-function* decodeItems(page: Uint8Array): Generator<ItemState> {
-  const bytes = Buffer.from(page.buffer, page.byteOffset, page.byteLength);
+function* decodeItems(bytes: Buffer): Generator<ItemState> {
   let at = 0;
   while (at < bytes.byteLength) {
     const nameEnd = at + 6 + bytes.readUInt16LE(at);
@@ -246,6 +286,10 @@ function* decodeItems(page: Uint8Array): Generator<ItemState> {
     };
     at = entryEnd;
   }
+}
+
+function removeFiles(path: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
 }
 
 function openDatabase(path: string): DatabaseSync {
