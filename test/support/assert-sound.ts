@@ -1,6 +1,5 @@
 import { rmSync } from 'node:fs';
 import { expect } from 'vitest';
-import { isVersionsError } from '../../src/core/errors/index.ts';
 import { readPackDirectory } from '../../src/core/repository/index.ts';
 import type { TestRepository } from './test-repository.ts';
 import { type TreeItem, treeImage } from './tree-image.ts';
@@ -103,16 +102,5 @@ function assertIsPartOf(part: TreeImage, whole: TreeImage): void {
       mtime: expected?.mtime,
     });
     if (link !== undefined) expect(expected?.content).toBe(whole.get(link)?.content);
-  }
-}
-
-/** The code of the error with which something fails; undefined if it does not. */
-export async function failureCodeOf(action: Promise<unknown>): Promise<string | undefined> {
-  try {
-    await action;
-    return undefined;
-  } catch (error) {
-    if (isVersionsError(error)) return error.code;
-    throw error;
   }
 }

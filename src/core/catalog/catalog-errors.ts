@@ -1,7 +1,7 @@
 import { errorMessage, systemErrorCode, VersionsError } from '../errors/index.ts';
 
 const rebuildHint =
-  'Make it anew from the mirrors with `versions catalog rebuild`, or `versions connect` on a new machine';
+  'Move the file away, then make it anew from the mirrors with `versions connect`';
 
 export function catalogConflict(message: string): VersionsError {
   return new VersionsError('Conflict', 'CATALOG_CONFLICT', message, {
@@ -23,7 +23,7 @@ export function catalogForeign(location: string, cause?: unknown): VersionsError
     'CATALOG_DAMAGED',
     `${location} is not a catalog of Versions`,
     {
-      hint: `Check the path; if it was one, move the file away. ${rebuildHint}`,
+      hint: `Check the path. ${rebuildHint}`,
       context: { location },
       cause,
     },

@@ -115,7 +115,7 @@ describe('the file', () => {
     for (const options of [{}, { create: true }, { readOnly: true }]) {
       await expect(SqliteCatalog.open(path, options)).rejects.toMatchObject({
         ...damaged,
-        hint: expect.stringMatching(/versions catalog rebuild.*versions connect/),
+        hint: expect.stringContaining('`versions connect`'),
       });
     }
     expect(readFileSync(path).equals(content)).toBe(true);

@@ -103,7 +103,7 @@ export class RepositoryKeys {
         'Denied',
         'EPOCH_UNKNOWN',
         `An object was sealed with keys of epoch ${epoch}, which the opened key bundle does not have`,
-        { hint: 'Unlock with a key that was added later: "versions key list"', context: { epoch } },
+        { hint: 'Unlock with a password or key that was added later', context: { epoch } },
       );
     }
     if (purpose === 'table') return keys.index;

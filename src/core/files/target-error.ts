@@ -19,7 +19,7 @@ export function targetError(error: unknown, path: ByteString, action: string): V
     case 'EDQUOT':
       return new VersionsError('Source', 'TARGET_FULL', `No space left to ${action} ${shown}`, {
         ...details,
-        hint: 'Make room and run "versions restore" again with --resume',
+        hint: 'Make room and run the same "versions restore" again: it goes on where it stopped',
       });
     case 'EACCES':
     case 'EPERM':

@@ -14,7 +14,7 @@ export function quorumLost(message: string, failures: readonly MirrorFailure[]):
     'QUORUM_LOST',
     failures.length === 0 ? message : `${message}: ${reasons(failures)}`,
     {
-      hint: 'Bring the mirrors back (`versions mirror status` shows them) and run the command again, or lower mirrors-min',
+      hint: 'Bring the mirrors back (`versions stats` shows them) and run the command again, or lower mirrors-min',
       context: { mirrors: failures.map(({ name }) => name).join(', ') },
       cause: failures[0]?.error,
     },
@@ -45,7 +45,7 @@ export function mirrorForeign(
     'MIRROR_FOREIGN',
     `Mirror ${name} holds repository ${found}, not repository ${expected.repository}${other}`,
     {
-      hint: `Correct its URL in the configuration, or take it out with \`versions mirror remove ${name}\``,
+      hint: `Correct its URL in the configuration, or take the section of ${name} out of it`,
       context: { mirror: name, repository: found, expected: expected.repository },
     },
   );
@@ -57,7 +57,7 @@ export function mirrorTwice(names: readonly [string, string], id: MirrorId): Ver
     'MIRROR_TWICE',
     `Mirrors ${names[0]} and ${names[1]} are one and the same (${id})`,
     {
-      hint: 'Correct one of their URLs; a copied directory becomes a mirror of its own with `versions mirror add`',
+      hint: 'Correct one of their URLs; a copied directory is not a mirror of its own',
       context: { first: names[0], second: names[1], mirrorId: id },
     },
   );
@@ -69,7 +69,7 @@ export function mirrorsMinInvalid(mirrorsMin: number, places: number): VersionsE
     'MIRRORS_MIN_INVALID',
     `mirrors-min is ${mirrorsMin}, but there are ${places} mirrors`,
     {
-      hint: 'Set it to a number from 1 to the number of mirrors: `versions config set mirrors-min`',
+      hint: 'Set it to a number from 1 to the number of mirrors, in the configuration: `versions config path`',
     },
   );
 }
@@ -121,7 +121,7 @@ export function noGoodCopy(key: string, failures: readonly MirrorFailure[]): Ver
     'NO_GOOD_COPY',
     `No mirror has a good copy of ${key}: ${reasons(failures)}`,
     {
-      hint: 'Bring back mirrors that are absent, then run `versions heal`',
+      hint: 'Bring back mirrors that are absent, then run the command again',
       context: { key },
       cause: failures[0]?.error,
     },
@@ -134,7 +134,7 @@ export function noCopyReachable(key: string, failures: readonly MirrorFailure[])
     'NO_COPY_REACHABLE',
     `No mirror could be asked for ${key}: ${reasons(failures)}`,
     {
-      hint: '`versions mirror status` shows which mirrors answer',
+      hint: '`versions stats` shows which mirrors answer',
       context: { key },
       cause: failures[0]?.error,
     },

@@ -26,9 +26,16 @@ export function finishTree(work: RestoreWork, target: RestoreTarget, plan: Resto
   }
   for (let number = plan.directories.count - 1; number >= 0; number--) {
     const { path, entry } = plan.directories.at(number);
-    attempt(work, () => applyMetadata(work, target, path, decodeEntry(entry), misses));
+    const kept = isAbove(path, work) ? new MetadataMisses() : misses;
+    attempt(work, () => applyMetadata(work, target, path, decodeEntry(entry), kept));
   }
   for (const problem of misses.problems()) reportProblem(work, problem);
+}
+
+/** Directories that only lead to what was saved: `/home` belongs to root, and nobody asked for it. */
+function isAbove(path: ByteString, { options }: RestoreWork): boolean {
+  if (options.path !== undefined) return false;
+  return options.snapshot.paths.some((saved) => saved.startsWith(`/${path}/`));
 }
 
 function makeOther(target: RestoreTarget, path: ByteString, entry: TreeEntry): void {

@@ -34,7 +34,7 @@ export class DirectoryRoot {
       const found = await stat(absolute, { bigint: true });
       if (!found.isDirectory()) {
         throw new VersionsError('Usage', 'STORE_NOT_DIRECTORY', `${absolute} is not a directory`, {
-          hint: 'Name a directory as the mirror; `versions mirror list` shows the paths',
+          hint: 'Name a directory as the mirror; `versions config show` shows the paths',
           context: { location: absolute },
         });
       }

@@ -40,7 +40,7 @@ describe('where the directory is', () => {
     const path = join(root, 'not', 'yet');
     const error = await DirectoryStore.open(path).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ kind: 'Unavailable', code: 'STORE_ABSENT' });
-    expect(error).toHaveProperty('hint', expect.stringContaining('versions mirror list'));
+    expect(error).toHaveProperty('hint', expect.stringContaining('versions config show'));
     const store = await DirectoryStore.open(path, { create: true });
     await store.put('a', [part]);
     expect((await stat(join(root, 'not'))).mode & 0o777).toBe(0o700);

@@ -61,7 +61,7 @@ function filePathOf(url: string): string {
 
 function invalid(what: string, cause?: unknown): VersionsError {
   return new VersionsError('Usage', 'STORE_URL_INVALID', `The URL of a mirror ${what}`, {
-    hint: 'Write a path or file:///path; `versions mirror list` shows the URLs of the mirrors',
+    hint: 'Write a path or file:///path; `versions config show` shows the URLs of the mirrors',
     cause,
   });
 }

@@ -22,7 +22,7 @@ export function objectUnreadable(key: string, location: string, what: string): V
     'OBJECT_UNREADABLE',
     `${key} in ${location} is ${what} and is not read`,
     {
-      hint: 'Look at what put it there and move it away; then run `versions heal`',
+      hint: 'Look at what put it there and move it away; then run `versions verify`',
       context: { key, location },
     },
   );
@@ -37,7 +37,7 @@ export function storeReadOnly(location: string): VersionsError {
 /** The place itself is not there, or is no longer the one that was opened. */
 export function storeAbsent(location: string, what: string, cause?: unknown): VersionsError {
   return new VersionsError('Unavailable', 'STORE_ABSENT', `${location} ${what}`, {
-    hint: 'Mount the disk or share, or correct the path; `versions mirror list` shows the paths',
+    hint: 'Mount the disk or share, or correct the path; `versions config show` shows the paths',
     context: { location },
     cause,
   });

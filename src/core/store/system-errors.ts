@@ -19,7 +19,7 @@ export function storeErrorFrom(error: unknown, call: FailedCall): VersionsError 
   if (fullCodes.has(code)) {
     return new VersionsError('Unavailable', 'STORE_FULL', `No space is left in ${call.location}`, {
       ...details,
-      hint: 'Make room there, then run the command again; `versions mirror sync` fills the gaps',
+      hint: 'Make room there, then run the command again; `versions verify` says what is missing where',
     });
   }
   if (deniedCodes.has(code)) {
