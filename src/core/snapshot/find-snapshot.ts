@@ -81,7 +81,7 @@ function lastBefore(
   return found;
 }
 
-const timePattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?$/;
+const timePattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?)?$/;
 
 /** The last millisecond of the day, minute or second that is named, in local time. */
 function endOfTime(text: string): number {
