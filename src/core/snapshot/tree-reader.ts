@@ -19,10 +19,10 @@ const depthMax = 16;
 
 /** Reads trees and lists, page by page. Every page was checked against its id. */
 export class TreeReader {
-  readonly #chunks: ChunkReader;
+  readonly #chunks: Pick<ChunkReader, 'read'>;
   readonly #signal: AbortSignal | undefined;
 
-  constructor(chunks: ChunkReader, signal?: AbortSignal) {
+  constructor(chunks: Pick<ChunkReader, 'read'>, signal?: AbortSignal) {
     this.#chunks = chunks;
     this.#signal = signal;
   }
