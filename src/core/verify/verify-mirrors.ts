@@ -45,16 +45,21 @@ export async function verifyMirrors(
   options: VerifyMirrorsOptions,
 ): Promise<VerifyMirrorsResult> {
   const bad: BadCopy[] = [];
-  const extra: Finding[] = [];
+  const others: Finding[] = [];
   let bytesRead = 0;
+  let listed = 0;
   for (const mirror of mirrors) {
-    const present: ExpectedObject[] = [];
-    for await (const seen of compareListing(mirror, expected, options.signal)) {
-      if ('bad' in seen) bad.push(seen.bad);
-      else if ('extra' in seen) extra.push(extraFinding(mirror, seen.extra));
-      else present.push(seen.present);
+    const seen = await listMirror(mirror, expected, options.signal);
+    if ('detail' in seen) {
+      // Nothing is known of its copies: they count neither as good nor as bad.
+      const { detail } = seen;
+      others.push({ kind: 'unreadable', mirror: mirror.name, object: '', healable: false, detail });
+      continue;
     }
-    await eachAtOnce(present, readsAtOnce, async (object) => {
+    listed += 1;
+    bad.push(...seen.bad);
+    others.push(...seen.extra.map((key) => extraFinding(mirror, key)));
+    await eachAtOnce(seen.present, readsAtOnce, async (object) => {
       options.signal?.throwIfAborted();
       if (!mustRead(object, options.level)) return;
       const copy = await readCopy(mirror, object, options);
@@ -66,7 +71,7 @@ export async function verifyMirrors(
   }
   const badCount = new Map<string, number>();
   for (const { object } of bad) badCount.set(object.key, (badCount.get(object.key) ?? 0) + 1);
-  const lost = [...badCount].filter(([, count]) => count >= mirrors.length).map(([key]) => key);
+  const lost = [...badCount].filter(([, count]) => count >= listed).map(([key]) => key);
   const lostKeys = new Set(lost.filter((key) => key !== 'mirror'));
   const findings: Finding[] = bad.map(({ mirror, object, kind, detail }) => ({
     kind,
@@ -75,7 +80,7 @@ export async function verifyMirrors(
     healable: !lostKeys.has(object.key),
     detail,
   }));
-  findings.push(...extra);
+  findings.push(...others);
   for (const finding of findings) options.monitor.finding(finding);
   return {
     objects: expected.length * mirrors.length,
@@ -90,38 +95,59 @@ function mustRead(object: ExpectedObject, level: VerifyLevel): boolean {
   return level === 'structure' && !object.key.startsWith('packs/');
 }
 
-type Seen =
-  | { readonly present: ExpectedObject }
-  | { readonly bad: BadCopy }
-  | { readonly extra: string };
+/** What a mirror lists beside what it should. */
+interface Listing {
+  /** Expected, and listed with the right size. */
+  readonly present: ExpectedObject[];
+  readonly bad: BadCopy[];
+  /** Keys of objects that nothing names. */
+  readonly extra: string[];
+}
 
-/** Which expected objects the mirror lists with the right size, which not, and what else it has. */
-async function* compareListing(
+/** Lists a mirror; `detail` says why it cannot be listed. */
+async function listMirror(
   mirror: Mirror,
   expected: readonly ExpectedObject[],
   signal: AbortSignal | undefined,
-): AsyncGenerator<Seen> {
+): Promise<Listing | { readonly detail: string }> {
+  try {
+    return await compareListing(mirror, expected, signal);
+  } catch (error) {
+    if (signal?.aborted || !isVersionsError(error, 'Unavailable', 'Denied', 'NotFound', 'Corrupt'))
+      throw error;
+    return { detail: `It cannot be listed: ${error.message}` };
+  }
+}
+
+async function compareListing(
+  mirror: Mirror,
+  expected: readonly ExpectedObject[],
+  signal: AbortSignal | undefined,
+): Promise<Listing> {
+  const listing: Listing = { present: [], bad: [], extra: [] };
   let next = 0;
-  const missing = (object: ExpectedObject): Seen => ({
-    bad: { mirror, object, kind: 'missing', detail: 'The mirror does not hold it' },
-  });
+  const missing = (object: ExpectedObject): void => {
+    const detail = 'The mirror does not hold it';
+    listing.bad.push({ mirror, object, kind: 'missing', detail });
+  };
   for await (const { key, bytes } of mirror.store.list('', { signal })) {
     for (let object = expected[next]; object && object.key < key; object = expected[++next])
-      yield missing(object);
+      missing(object);
     const object = expected[next];
     if (object?.key !== key) {
-      if (objectPrefixes.some((prefix) => key.startsWith(prefix))) yield { extra: key };
+      if (objectPrefixes.some((prefix) => key.startsWith(prefix))) listing.extra.push(key);
       continue;
     }
     next += 1;
-    if (object.bytes === undefined || object.bytes === bytes) yield { present: object };
+    if (object.bytes === undefined || object.bytes === bytes) listing.present.push(object);
     else {
       const detail = `It has ${bytes} bytes and must have ${object.bytes}`;
       const kind = bytes < object.bytes ? 'truncated' : 'corrupt';
-      yield { bad: { mirror, object, kind, detail } };
+      listing.bad.push({ mirror, object, kind, detail });
     }
   }
-  for (let object = expected[next]; object; object = expected[++next]) yield missing(object);
+  for (let object = expected[next]; object; object = expected[++next]) missing(object);
+  return listing;
 }
 
 function extraFinding(mirror: Mirror, key: string): Finding {
@@ -150,7 +176,8 @@ async function readCopy(
       if (hash === object.hash) return { bytesRead };
       detail = `Its bytes have the SHA-256 ${hash}`;
     } catch (error) {
-      if (isVersionsError(error, 'Cancelled') || options.signal?.aborted) throw error;
+      // A fault of the program says nothing about the copy.
+      if (isVersionsError(error, 'Cancelled', 'Internal') || options.signal?.aborted) throw error;
       kind = kindOfError(error);
       detail = errorMessage(error);
     }
