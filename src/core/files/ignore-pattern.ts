@@ -73,7 +73,11 @@ function parsePattern(body: string, negative: boolean): IgnorePattern | undefine
   const path = whole.startsWith('/') ? whole.slice(1) : whole;
   if (path === '') return undefined;
   const parts: (Glob | undefined)[] = [];
-  for (const part of path.split('/')) {
+  const texts = path.split('/');
+  for (const [index, text] of texts.entries()) {
+    // A slash may be escaped as well, which changes nothing; `a\` at the end matches nothing.
+    const escapesSlash = index < texts.length - 1 && endsInLoneBackslash(text);
+    const part = escapesSlash ? text.slice(0, -1) : text;
     if (part === '') return undefined;
     if (part === '**' && anchored) {
       // Two in a row say no more than one.
