@@ -85,8 +85,9 @@ export async function assertRestores(
     const { problems } = await repository.restore(target, { snapshot });
     expect(problems).toEqual([]);
     const expected = images?.get(snapshot.id) ?? current;
-    if (snapshot.partial) assertIsPartOf(treeImage(target + source), expected);
-    else expect(treeImage(target + source)).toEqual(expected);
+    const restored = treeImage(target + (snapshot.paths[0] ?? ''));
+    if (snapshot.partial) assertIsPartOf(restored, expected);
+    else expect(restored).toEqual(expected);
     rmSync(target, { recursive: true, force: true });
   }
 }

@@ -20,6 +20,8 @@ export interface BackupWork {
   readonly trees: TreeStore;
   readonly state: LocalState;
   readonly changes: StateChanges;
+  /** The packs that were not at hand when the run began, as `packsOutOfReach` names them. */
+  readonly without: string;
   readonly parent: SnapshotRecord | undefined;
 }
 

@@ -151,7 +151,8 @@ class TreeFrame {
     const { state, changes, source } = this.#options;
     const known = state.directory(source, this.path);
     const same = event.type === 'leave' && event.same;
-    if (same && known !== undefined) {
+    if (same) {
+      assert(known !== undefined, 'The local state of an unchanged directory is gone');
       if (this.#children.every(({ unchanged }) => unchanged))
         return { tree: known.tree, unchanged: true };
       this.#addKnownItems();

@@ -1,4 +1,4 @@
-import { asBuffer } from '../base/index.ts';
+import { asBuffer, bytesEqual } from '../base/index.ts';
 import type { FileStat } from '../files/index.ts';
 
 /** Bytes of a fingerprint. */
@@ -39,6 +39,11 @@ export function writeFingerprint(stat: FileStat, target: Buffer, offset: number)
 
 /** A fingerprint that never equals that of a file: "compare the content next time". */
 export const staleFingerprint: Uint8Array = new Uint8Array(fingerprintBytes).fill(0xff);
+
+/** Does it stand for a file that must be read again? */
+export function isStale(fingerprint: Uint8Array): boolean {
+  return bytesEqual(fingerprint, staleFingerprint);
+}
 
 /** The numbers that a worker compares before and after reading (see `StoreFilesTask.states`). */
 export function statesOfFingerprint(

@@ -24,6 +24,7 @@ function fileOf(number: number, size = 100): QueuedFile {
     name: bytes(`${'\xe9'.repeat(number % 200)}${number}`),
     fingerprint: random.bytes(fingerprintBytes),
     size,
+    racy: false,
     fileId: number % 5 === 0 ? random.bytes(16) : new Uint8Array(0),
   };
 }

@@ -57,7 +57,10 @@ export class LocalState implements Disposable {
   readonly #deleteItems: StatementSync;
   readonly #getResumed: StatementSync;
   readonly #putResumed: StatementSync;
+  readonly #getMeta: StatementSync;
   #hasResumed: boolean;
+  /** The source of this run, and when its state was last saved, as this run reads it. */
+  #held: { readonly key: string; readonly savedAfter: string | undefined } | undefined;
   /** A new state is asked about every directory of a first backup in vain. */
   readonly #hasDirectories: boolean;
 
@@ -89,6 +92,7 @@ export class LocalState implements Disposable {
     this.#putResumed = database.prepare(
       'INSERT OR REPLACE INTO resumed (source, path, fingerprint, entry) VALUES (?, ?, ?, ?)',
     );
+    this.#getMeta = database.prepare('SELECT value FROM meta WHERE key = ?');
     this.#hasResumed = database.prepare('SELECT 1 FROM resumed LIMIT 1').get() !== undefined;
     this.#hasDirectories =
       database.prepare('SELECT 1 FROM directories LIMIT 1').get() !== undefined;
@@ -107,9 +111,27 @@ export class LocalState implements Disposable {
 
   /** The journal entry after which the state was saved, as text; undefined for an empty state. */
   savedAfter(): string | undefined {
-    const row = this.#database.prepare("SELECT value FROM meta WHERE key = 'tip'").get();
-    const value = row?.['value'];
-    return typeof value === 'string' ? value : undefined;
+    return this.#meta('tip');
+  }
+
+  /** What `commit` was told of packs that were not at hand when the state was made. */
+  madeWithout(): string {
+    return this.#meta('without') ?? '';
+  }
+
+  /**
+   * From now on this run reads the state of a source as it is now, whatever other runs do to it:
+   * what the scan found unchanged must be the same when the trees are built.
+   */
+  hold(source: Uint8Array): void {
+    const key = `saved/${Buffer.from(source).toString('hex')}`;
+    this.#database.exec('BEGIN');
+    this.#held = { key, savedAfter: this.#meta(key) };
+  }
+
+  /** Has no other run saved the state of the source since `hold`? To be asked after `begin`. */
+  isAsHeld(): boolean {
+    return this.#held !== undefined && this.#meta(this.#held.key) === this.#held.savedAfter;
   }
 
   directory(source: Uint8Array, path: ByteString): DirectoryState | undefined {
@@ -137,6 +159,8 @@ export class LocalState implements Disposable {
 
   /** Begins the changes of one backup. Nothing is visible to others before `commit`. */
   begin(): void {
+    // The end of `hold`.
+    this.rollback();
     this.#database.exec('BEGIN IMMEDIATE');
   }
 
@@ -181,10 +205,12 @@ export class LocalState implements Disposable {
     this.#deleteItems.run(source, key, 0);
   }
 
-  commit(after: Tip): void {
-    this.#database
-      .prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('tip', ?)")
-      .run(tipText(after));
+  /** `without`: which packs were not at hand, so that nothing was built upon them. */
+  commit(after: Tip, without = ''): void {
+    const put = this.#database.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+    put.run('tip', tipText(after));
+    put.run('without', without);
+    if (this.#held) put.run(this.#held.key, tipText(after));
     this.#database.exec('COMMIT');
   }
 
@@ -206,6 +232,11 @@ export class LocalState implements Disposable {
 
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+
+  #meta(key: string): string | undefined {
+    const value = this.#read(() => this.#getMeta.get(key))?.['value'];
+    return typeof value === 'string' ? value : undefined;
   }
 
   #read<T>(action: () => T): T {

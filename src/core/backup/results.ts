@@ -5,14 +5,14 @@ import { SpoolFile } from '../files/index.ts';
 import { FileJournal } from '../journal/index.ts';
 import { fileOutcomes, type FileOutcome, type StoreFilesResult } from '../workers/index.ts';
 import { Bell } from './bell.ts';
-import { fingerprintBytes } from './fingerprint.ts';
+import { fingerprintBytes, staleFingerprint } from './fingerprint.ts';
 import { priorityCount, type QueuedBatch } from './upload-queue.ts';
 
 /** What became of one queued file. */
 export interface FileResult {
   readonly directory: ByteString;
   readonly name: ByteString;
-  /** As the scan saw the file. */
+  /** As the scan saw the file; stale for a racy one. */
   readonly fingerprint: Uint8Array;
   readonly outcome: FileOutcome;
   /** The encoded tree entry; empty for a file that vanished or could not be read. */
@@ -103,7 +103,8 @@ function encodeResults(batch: QueuedBatch, result: StoreFilesResult): Uint8Array
     at += headBytes;
     at += record.write(file.directory, at, 'latin1');
     at += record.write(file.name, at, 'latin1');
-    record.set(file.fingerprint, at);
+    // Whoever takes the result up after a crash must read a racy file again.
+    record.set(file.racy ? staleFingerprint : file.fingerprint, at);
     at += fingerprintBytes;
     record.set(result.entries.subarray(entryAt, entryAt + entryBytes), at);
     at += entryBytes;

@@ -4,10 +4,10 @@ import { encodeSnapshotRecord } from '../format/index.ts';
 import { TreeStore, WriteSession, type Context, type Repository } from '../repository/index.ts';
 import type { BackupWork, Saved } from './backup-work.ts';
 import { dryRun } from './dry-run.ts';
-import { openLocalState } from './open-local-state.ts';
+import { openLocalState, packsOutOfReach } from './open-local-state.ts';
 import type { BackupOptions, BackupSummary } from './options.ts';
 import { parentSnapshot } from './parent-snapshot.ts';
-import { recoverSessions } from './recover-sessions.ts';
+import { recoverSessions, rememberResults, writeSource } from './recover-sessions.ts';
 import { saveStream } from './save-stream.ts';
 import { saveTree } from './save-tree.ts';
 import { snapshotOf, sourceIdOf } from './snapshot-of.ts';
@@ -41,13 +41,16 @@ async function save(
   const source = sourceIdOf(repository, options);
   await repository.loadIndex(context.signal);
   using state = await openLocalState(repository);
-  await recoverSessions(repository, state, source, context.signal);
+  const without = packsOutOfReach(repository);
+  await recoverSessions(repository, state, context.signal);
+  state.hold(source);
   const parent = parentSnapshot(repository, source);
   // No signal: what was begun is brought to an orderly end. The scan and the upload heed it.
   await using session = await WriteSession.begin(repository, {
     host: options.host,
     parent: parent?.id,
   });
+  writeSource(session.directory, source);
   await using pool = repository.startWorkers((pack, release) => session.addPack(pack, release));
   const trees = new TreeStore(repository, (pack) => session.addPack(pack, () => {}));
   const changes = new StateChanges(join(session.directory, 'state-changes'));
@@ -62,6 +65,7 @@ async function save(
     trees,
     state,
     changes,
+    without,
     parent,
   };
   const saved = options.stdin ? await saveStream(work, options.stdin) : await saveTree(work);
@@ -73,10 +77,8 @@ async function save(
   const { claimedCount } = repository.index;
   assert(claimedCount === 0, `${claimedCount} chunks were claimed and not stored`);
   await session.commit(record, chunk);
-  keepState(work, saved);
-  await repository.mirrors.drain();
-  await repository.debts.record(repository.catalog, context.clock.now());
-  await repository.saveCaches();
+  await keepState(work, saved);
+  await finish(work);
   return {
     snapshotId: record.id,
     partial: saved.stop !== undefined,
@@ -91,22 +93,40 @@ async function save(
 
 /**
  * The local state holds from the commit on: it is a promise about what the journal now has. If
- * another run holds it, this run's changes are dropped, which costs the next one some reading.
+ * another run has saved its own meanwhile, this run's changes are dropped, because the two would
+ * not fit together; that costs the next run some reading. A run that was cut short has not seen all
+ * of its directories: only the files that it finished are remembered.
  */
-function keepState(work: BackupWork, saved: Saved): void {
-  const { state, changes, source, repository, context } = work;
+async function keepState(work: BackupWork, saved: Saved): Promise<void> {
+  const { state, changes, source, session, repository, without, context } = work;
   const { tip } = repository.log;
   try {
+    if (saved.stop !== undefined) {
+      await rememberResults(repository, session.directory, state);
+      return;
+    }
     if (tip === undefined) return;
     state.begin();
+    if (!state.isAsHeld()) throw new Error('another backup of the same paths has ended meanwhile');
     changes.apply(state, source);
-    if (saved.stop === undefined) state.clearResumed(source);
-    state.commit(tip);
+    state.clearResumed(source);
+    state.commit(tip, without);
   } catch (error) {
     state.rollback();
     context.monitor.note(`What changed will be read again next time: ${errorMessage(error)}`);
   } finally {
     changes.remove();
+  }
+}
+
+/** What is still to do once the snapshot is committed; whatever fails here, the snapshot is made. */
+async function finish({ repository, context }: BackupWork): Promise<void> {
+  await repository.mirrors.drain();
+  try {
+    await repository.debts.record(repository.catalog, context.clock.now());
+    await repository.saveCaches();
+  } catch (error) {
+    context.monitor.note(`The next run will take longer to start: ${errorMessage(error)}`);
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { bytesEqual, type ByteString } from '../base/index.ts';
 import type { FileStat } from '../files/index.ts';
 import { fingerprintBytes, writeFingerprint } from './fingerprint.ts';
+import { isLinked } from './hard-links.ts';
 import type { DirectoryState, ItemState } from './local-state.ts';
 
 /** Directories with more entries are compared item by item while they are read. */
@@ -25,10 +26,12 @@ export class ScanFrame {
   /** What the last backup knew; undefined for a new directory, or if everything is to be read. */
   readonly known: DirectoryState | undefined;
   /** Known items, ascending; read only as far as needed. */
-  readonly knownItems: Iterator<ItemState>;
+  knownItems: Iterator<ItemState>;
   #nextKnown: ItemState | undefined;
   #knownStarted = false;
   readonly buffered: BufferedEntry[] = [];
+  /** Something in it has several names. */
+  hasLinks = false;
   readonly #hash = createHash('sha256');
   #bytes: Buffer = Buffer.allocUnsafe(4096);
   #used = 0;
@@ -61,6 +64,7 @@ export class ScanFrame {
     const at = this.#used + 2 + name.length;
     writeFingerprint(stat, this.#bytes, at);
     if (racy) this.uncertain = true;
+    if (isLinked(stat)) this.hasLinks = true;
     this.#used += needed;
     return at;
   }
@@ -103,6 +107,16 @@ export class ScanFrame {
     if (!this.#knownStarted) this.#advance();
     while (this.#nextKnown !== undefined && this.#nextKnown.name < name) this.#advance();
     return this.#nextKnown?.name === name ? this.#nextKnown : undefined;
+  }
+
+  /** All known items, which can be asked for from the first one again; for a directory not in order. */
+  allKnown(): readonly ItemState[] {
+    const items: ItemState[] = [];
+    for (let next = this.knownItems.next(); next.done !== true; next = this.knownItems.next()) {
+      items.push(next.value);
+    }
+    this.knownItems = items.values();
+    return items;
   }
 
   #advance(): void {

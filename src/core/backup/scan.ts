@@ -21,6 +21,7 @@ import { decodeEntry, encodeEntry, type TreeEntry } from '../format/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import { entryOfStat, xattrFields } from '../workers/index.ts';
 import { staleFingerprint } from './fingerprint.ts';
+import { HardLinks, isLinked } from './hard-links.ts';
 import type { LocalState } from './local-state.ts';
 import { priorityOf } from './priority.ts';
 import type { ScanEvents } from './scan-events.ts';
@@ -70,8 +71,9 @@ export class Scan {
   readonly #options: ScanOptions;
   readonly #frames: ScanFrame[] = [];
   readonly #walk: Generator<WalkEvent, void, undefined>;
-  /** First names of hard-linked files whose other names are still to come. */
-  readonly #links: Map<string, { readonly fileId: Uint8Array; left: number }> = new Map();
+  readonly #links: HardLinks;
+  /** Decided already, for the directory that is being left, by path. */
+  readonly #linkIds: Map<string, Uint8Array> = new Map();
   readonly counts: ScanCounts = {
     files: 0,
     filesUnchanged: 0,
@@ -94,6 +96,8 @@ export class Scan {
 
   constructor(options: ScanOptions) {
     this.#options = options;
+    const { identities, source, shownAs } = options;
+    this.#links = new HardLinks((path) => identities.fileId(source, shownAs(path)));
     this.#walk = walkSource(options.paths, options.walk);
   }
 
@@ -191,11 +195,43 @@ export class Scan {
     }
     if (frame.isEmpty && this.#options.paths.includes(frame.path)) this.empty.push(frame.path);
     const hash = frame.finishHash();
-    const same = frame.isSame(hash);
+    const same = frame.isSame(hash) && this.#linksHold(frame);
     if (same) this.#countUnchanged(frame);
     else this.#decideBuffered(frame);
+    this.#linkIds.clear();
     // What was decided may have turned out to be uncertain.
     events.add({ type: 'leave', same, hash: frame.uncertain ? noHash : hash });
+  }
+
+  /** Do the kept entries of an unchanged directory still name the other names of their files? */
+  #linksHold(frame: ScanFrame): boolean {
+    if (!frame.hasLinks) return true;
+    const known = new Map(frame.allKnown().map(({ name, entry }) => [name, entry]));
+    let hold = true;
+    for (const { name, stat } of frame.buffered) {
+      const entry = isLinked(stat) ? known.get(name) : undefined;
+      if (entry === undefined) continue;
+      const path = joinPath(frame.path, name);
+      const { fileId = noFileId } = decodeEntry(entry);
+      const wanted = this.#links.idFor(path, stat, fileId);
+      this.#linkIds.set(path, wanted);
+      if (!bytesEqual(wanted, fileId)) hold = false;
+    }
+    return hold;
+  }
+
+  #linkId(path: ByteString, stat: FileStat, kept?: Uint8Array): Uint8Array {
+    return this.#linkIds.get(path) ?? this.#links.idFor(path, stat, kept);
+  }
+
+  /** A kept entry, with another file id if its file has other names that make it necessary. */
+  #relinked(path: ByteString, stat: FileStat, encoded: Uint8Array): Uint8Array {
+    if (!isLinked(stat)) return encoded;
+    const entry = decodeEntry(encoded);
+    const { fileId = noFileId } = entry;
+    const wanted = this.#linkId(path, stat, fileId);
+    if (bytesEqual(wanted, fileId)) return encoded;
+    return encodeEntry({ ...entry, fileId: wanted.byteLength > 0 ? wanted : undefined });
   }
 
   #goInOrder(frame: ScanFrame): void {
@@ -242,7 +278,7 @@ export class Scan {
     entry: Uint8Array,
   ): void {
     const { events, monitor } = this.#options;
-    events.add({ type: 'item', name, fingerprint, entry });
+    events.add({ type: 'item', name, fingerprint, entry: this.#relinked(path, stat, entry) });
     this.#item('unchanged', path, stat.size);
     if (stat.kind !== 'file') return;
     this.counts.filesUnchanged += 1;
@@ -268,8 +304,9 @@ export class Scan {
     this.#item(known ? 'changed' : 'new', path, stat.size);
     this.counts.bytesQueued += stat.size;
     const priority = priorityOf(frame.path, stat, start);
-    const fileId = stat.linkCount > 1 ? this.#linkId(path, stat) : noFileId;
-    queue.add(priority, { directory: frame.path, name, fingerprint, size: stat.size, fileId });
+    const fileId = isLinked(stat) ? this.#linkId(path, stat) : noFileId;
+    const { size } = stat;
+    queue.add(priority, { directory: frame.path, name, fingerprint, size, racy, fileId });
     events.add({ type: 'queued', name, fingerprint: kept, priority });
   }
 
@@ -299,7 +336,7 @@ export class Scan {
   /** An entry with its extended attributes; if those cannot be read, without, and it is said. */
   #plainEntry(path: ByteString, name: ByteString, stat: FileStat): TreeEntry {
     const entry = entryOfStat(name, stat);
-    if (stat.linkCount > 1 && stat.kind !== 'directory') {
+    if (isLinked(stat)) {
       const fileId = this.#linkId(path, stat);
       if (fileId.byteLength > 0) entry.fileId = fileId;
     }
@@ -326,21 +363,6 @@ export class Scan {
       if (!isStored(chunks.subarray(at, at + 32))) return false;
     }
     return true;
-  }
-
-  /** Empty for the first name of a hard-linked file, its computed file id for the others. */
-  #linkId(path: ByteString, stat: FileStat): Uint8Array {
-    const key = `${stat.dev}:${stat.ino}`;
-    const known = this.#links.get(key);
-    if (known === undefined) {
-      const { identities, source, shownAs } = this.#options;
-      const fileId = identities.fileId(source, shownAs(path));
-      this.#links.set(key, { fileId, left: stat.linkCount - 1 });
-      return noFileId;
-    }
-    known.left -= 1;
-    if (known.left === 0) this.#links.delete(key);
-    return known.fileId;
   }
 
   #count(parent: ScanFrame, name: ByteString, stat: FileStat): Uint8Array {

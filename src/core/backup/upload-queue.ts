@@ -13,6 +13,8 @@ export interface QueuedFile {
   /** As the scan saw the file. */
   readonly fingerprint: Uint8Array;
   readonly size: number;
+  /** Changed so lately that a later change might not show. */
+  readonly racy: boolean;
   /** 16 bytes if the entry must carry an explicit file id, else empty. */
   readonly fileId: Uint8Array;
 }
@@ -43,13 +45,14 @@ export class UploadQueue {
   }
 
   add(priority: number, file: QueuedFile): void {
-    const { directory, name, fingerprint, size, fileId } = file;
+    const { directory, name, fingerprint, size, racy, fileId } = file;
     const record = Buffer.allocUnsafe(
       16 + directory.length + name.length + fingerprintBytes + fileId.byteLength,
     );
     record.writeUInt32LE(directory.length, 0);
     record.writeUInt16LE(name.length, 4);
-    record.writeUInt16LE(fileId.byteLength, 6);
+    record[6] = fileId.byteLength;
+    record[7] = Number(racy);
     record.writeDoubleLE(size, 8);
     let at = 16;
     record.write(directory, at, 'latin1');
@@ -111,6 +114,7 @@ export class UploadQueue {
       name: byteStringOf(record.subarray(directoryEnd, nameEnd)),
       fingerprint: new Uint8Array(record.subarray(nameEnd, nameEnd + fingerprintBytes)),
       size: record.readDoubleLE(8),
+      racy: record[7] === 1,
       fileId: new Uint8Array(record.subarray(nameEnd + fingerprintBytes)),
     };
   }

@@ -18,6 +18,8 @@ export interface FramePlace extends Frontier {
   readonly generation: Uint8Array;
 }
 
+let sharedHasher: Promise<IHasher> | undefined;
+
 /** Computes XXH3-64. One hasher serves all records; making one compiles WebAssembly. */
 export class Checksums {
   readonly #hasher: IHasher;
@@ -28,7 +30,9 @@ export class Checksums {
   }
 
   static async create(): Promise<Checksums> {
-    return new Checksums(await createXXHash3());
+    // One for all logs of a thread: no checksum is begun before the one before has ended.
+    sharedHasher ??= createXXHash3();
+    return new Checksums(await sharedHasher);
   }
 
   /** The checksum of a record at a place: generation ‖ position ‖ chain ‖ length ‖ record. */

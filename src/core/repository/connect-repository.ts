@@ -32,9 +32,6 @@ export interface Connected {
   readonly entries: number;
 }
 
-/** In the catalog until it has the whole history: an interrupted `connect` goes on there. */
-const fillingKey = 'filling';
-
 /**
  * Takes up an existing repository on a machine that knows nothing of it: makes the catalog from the
  * journals of the mirrors. It can then read; with `takeOver` it can write too. Interrupted, the
@@ -77,8 +74,8 @@ export async function connectRepository(
     const entries = await fillCatalog(repository, context);
     if (repository.state.tip === undefined) throw nothingToConnect();
     if (takeOver) await beginLineage(repository, context);
-    else await catalog.setMeta(metaKeys.follower, 'yes');
-    await catalog.setMeta(fillingKey, 'no');
+    await catalog.setMeta(metaKeys.follower, takeOver ? 'no' : 'yes');
+    await catalog.setMeta(metaKeys.filling, 'no');
     await mirrors.drain();
     const { id, encrypted, state } = repository;
     return { repositoryId: id, encrypted, entries, snapshots: state.snapshots.size };
@@ -91,6 +88,8 @@ export async function connectRepository(
 async function beginLineage(repository: Repository, context: Context): Promise<void> {
   const parent = repository.state.tip;
   if (parent === undefined) return;
+  // It may be that of a take-over which was cut short: then only this catalog has it.
+  await repository.log.finishTip(context.signal);
   const lineage = newId(context.random);
   await repository.log.append(() => [{ type: 'lineage', reason: 'take-over', parent }], {
     lineage,
@@ -115,14 +114,14 @@ async function prepareCatalog(
     if (!unfinished) setAside(path, context.clock.now());
   }
   const catalog = await doorsOf(context).openCatalog(url, { create: true });
-  await catalog.setMeta(fillingKey, 'yes');
+  await catalog.setMeta(metaKeys.filling, 'yes');
   return catalog;
 }
 
 async function isUnfinished(url: string, context: Context): Promise<boolean> {
   try {
     await using catalog = await doorsOf(context).openCatalog(url);
-    return (await catalog.getMeta(fillingKey)) === 'yes';
+    return (await catalog.getMeta(metaKeys.filling)) === 'yes';
   } catch {
     return false;
   }

@@ -135,14 +135,35 @@ export class EntryLog {
     );
   }
 
-  /** Stores the last entry in a mirror that lacks it: its writer may have died before that. */
-  async finishTip(mirror: Mirror, signal?: AbortSignal): Promise<void> {
+  /** Rows of the catalog with numbers above `afterNumber`, oldest first. */
+  rows(afterNumber: number): AsyncIterable<EntryRow> {
+    return this.#options.catalog.read(afterNumber);
+  }
+
+  /** What an entry says. */
+  async recordsOf(row: EntryRow): Promise<readonly JournalRecord[]> {
+    const { keys } = this.#options;
+    return (await openEntry(row.bytes, keys, (name) => this.#payload(name, row))).records;
+  }
+
+  /** Stores an entry, its payload first, in a mirror that lacks it. */
+  async storeIn(mirror: Mirror, row: EntryRow, signal?: AbortSignal): Promise<void> {
+    const name = decodeEntryObject(row.bytes).payload;
+    if (name) {
+      await mirror.store.put(payloadKey(name), [await this.#payload(name, row)], { signal });
+    }
+    await mirror.store.put(entryKey(row.lineage, row.number, row.hash), [row.bytes], { signal });
+  }
+
+  /** Makes sure that the last entry has reached the quorum: its writer may have died before that. */
+  async finishTip(signal?: AbortSignal): Promise<void> {
     const { tip } = this;
     if (tip === undefined) return;
-    for await (const row of this.#options.catalog.read(tip.number - 1)) {
+    const { mirrors } = this.#options;
+    for await (const row of this.rows(tip.number - 1)) {
       const name = decodeEntryObject(row.bytes).payload;
-      if (row.payload && name) await mirror.store.put(payloadKey(name), [row.payload], { signal });
-      await mirror.store.put(entryKey(row.lineage, row.number, row.hash), [row.bytes], { signal });
+      if (name) await mirrors.put(payloadKey(name), [await this.#payload(name, row)], { signal });
+      await mirrors.put(entryKey(row.lineage, row.number, row.hash), [row.bytes], { signal });
     }
   }
 

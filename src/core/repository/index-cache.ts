@@ -2,14 +2,16 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { toHex, type PackName } from '../base/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
-import { decodeChunkTable } from '../format/index.ts';
+import { type ChunkTable, decodeChunkTable } from '../format/index.ts';
 import { FileJournal } from '../journal/index.ts';
 import { SharedIndex } from '../workers/index.ts';
 import { indexPack, readPackDirectory } from './chunk-reader.ts';
-import { loadIndexImage, saveIndexImage } from './index-file.ts';
+import { IndexCover } from './index-cover.ts';
+import { type IndexImage, loadIndexImage, saveIndexImage } from './index-file.ts';
 import { decodeLoggedPack, encodeLoggedPack, type LoggedPack } from './pack-log.ts';
+import type { PackInfo } from './pack-list.ts';
 import type { Repository } from './repository.ts';
-import { saveState } from './state-file.ts';
+import { type ImageTie, saveState } from './state-file.ts';
 
 /** Pack tables fetched at once when the index is made anew. */
 const tablesAtOnce = 8;
@@ -21,72 +23,94 @@ const recentPathIn = (cacheDir: string): string => join(cacheDir, 'recent-packs.
 const imagePathIn = (cacheDir: string): string => join(cacheDir, 'index.bin');
 
 /**
- * The index of a repository: the saved image if it belongs to the saved state, then the tables of
- * the packs that are newer. A pack whose table no mirror has whole is reported and left out: its
- * chunks count as not there, and everything else works.
+ * The index of a repository and which packs it holds: the saved image if it belongs to the saved
+ * state, then the tables of all other packs. A pack whose table no mirror has whole is reported and
+ * left out, and so is a pack that is lost: their chunks count as not there, and everything else
+ * works.
  */
 export async function loadIndex(
   repository: Repository,
-  generation: string | undefined,
+  tie: ImageTie | undefined,
   signal: AbortSignal | undefined,
-): Promise<SharedIndex> {
-  const saved =
-    generation === undefined
-      ? undefined
-      : loadIndexImage(imagePathIn(repository.cacheDir), generation);
+): Promise<{ readonly index: SharedIndex; readonly cover: IndexCover }> {
+  const saved = tie && loadUsableImage(repository, tie);
   const index = SharedIndex.create(saved?.image);
-  const { packs } = repository.state;
-  let next = saved?.packCount ?? 0;
+  const cover = new IndexCover(saved?.packCount, saved && tie?.leftOut);
+  const { state, lostPacks } = repository;
+  const { packs } = state;
+  const numbers = cover.missing(packs.count).values();
   const recent = await readRecentPacks(repository.cacheDir);
   const lane = async (): Promise<void> => {
-    for (let number = next++; number < packs.count; number = next++) {
+    for (const number of numbers) {
       const pack = packs.at(number);
       if (pack === undefined || packs.lifeOf(pack.name) === 'swept') continue;
+      if (lostPacks.has(pack.name)) continue;
       signal?.throwIfAborted();
-      const logged = recent.get(pack.name);
-      if (logged) {
-        indexPack(index, number, decodeChunkTable(logged.table, logged.tableOffset));
-        continue;
-      }
-      try {
-        const { table } = await readPackDirectory(
-          pack,
-          { mirrors: repository.mirrors, keys: repository.keys, repository: repository.id },
-          signal,
-        );
-        indexPack(index, number, table);
-      } catch (error) {
-        if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
-        repository.indexIsComplete = false;
-        repository.monitor.problem(unreadablePack(pack.name, error));
-      }
+      const table = await tableOf(pack, recent, repository, signal);
+      if (table === undefined) continue;
+      indexPack(index, number, table);
+      cover.add(number);
     }
   };
   await Promise.all(Array.from({ length: tablesAtOnce }, lane));
-  return index;
+  return { index, cover };
+}
+
+/** The saved image, unless it holds chunks of packs that are lost by now. */
+function loadUsableImage(repository: Repository, tie: ImageTie): IndexImage | undefined {
+  const image = loadIndexImage(imagePathIn(repository.cacheDir), tie.generation);
+  if (image === undefined) return undefined;
+  const cover = new IndexCover(image.packCount, tie.leftOut);
+  for (const name of repository.lostPacks) {
+    const number = repository.state.packs.numberOf(name);
+    if (number !== undefined && cover.has(number)) return undefined;
+  }
+  return image;
+}
+
+/** From the local cache or a mirror; undefined, which is reported, if no mirror has it whole. */
+async function tableOf(
+  pack: PackInfo,
+  recent: ReadonlyMap<PackName, LoggedPack>,
+  repository: Repository,
+  signal: AbortSignal | undefined,
+): Promise<ChunkTable | undefined> {
+  const logged = recent.get(pack.name);
+  if (logged) return decodeChunkTable(logged.table, logged.tableOffset);
+  const { mirrors, keys, id } = repository;
+  try {
+    return (await readPackDirectory(pack, { mirrors, keys, repository: id }, signal)).table;
+  } catch (error) {
+    if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
+    repository.monitor.problem(unreadablePack(pack.name, error));
+    return undefined;
+  }
 }
 
 /**
  * Keeps what is new for the next start: a few packs as a list of their tables, many by saving state
  * and image anew, as one generation. Lost, it is made from the mirrors.
  */
-export async function saveIndex(repository: Repository, index: SharedIndex): Promise<void> {
+export async function saveIndex(
+  repository: Repository,
+  index: SharedIndex,
+  cover: IndexCover,
+): Promise<void> {
   const { state, cacheDir, recentPacks } = repository;
-  // Saved without the chunks of a pack, it would hide them when the pack can be read again.
-  if (state.tip === undefined || !repository.indexIsComplete) return;
+  if (state.tip === undefined) return;
   mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
   const few = index.tableCount <= Math.max(unsavedChunksMax, index.imageCount / 8);
-  if (few && recentPacks.complete && repository.generation !== undefined) {
+  if (few && recentPacks.complete && repository.hasSavedState) {
     await appendRecentPacks(cacheDir, recentPacks.packs);
     return;
   }
   const generation = toHex(repository.random.bytes(16));
+  const packCount = state.packs.count;
   // The image first: a state without its image merely makes the index be built again.
-  saveIndexImage(imagePathIn(cacheDir), index.imagePieces(), {
-    packCount: state.packs.count,
-    generation,
-  });
-  saveState(statePathIn(cacheDir), repository.id, state, generation);
+  saveIndexImage(imagePathIn(cacheDir), index.imagePieces(), { packCount, generation });
+  // Packs of other clients that came with the journal while this one ran are not in the index.
+  const leftOut = cover.missing(packCount);
+  saveState(statePathIn(cacheDir), repository.id, state, { generation, leftOut });
   rmSync(recentPathIn(cacheDir), { force: true });
 }
 

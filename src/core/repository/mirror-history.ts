@@ -1,14 +1,23 @@
 import type { LineageId, ObjectHash } from '../base/index.ts';
-import { VersionsError } from '../errors/index.ts';
+import type { EntryRow, Tip } from '../catalog/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { objectHashOf } from '../format/index.ts';
-import type { Mirror } from '../mirror/index.ts';
+import type { Mirror, MirrorSet } from '../mirror/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import type { EntryLog } from './entry-log.ts';
-import { afterEntries, afterLineage, parseEntryKey } from './object-keys.ts';
+import {
+  afterEntries,
+  afterLineage,
+  type EntryAddress,
+  entryKey,
+  parseEntryKey,
+} from './object-keys.ts';
 import type { LineageStart } from './repository-state.ts';
 
 /** Lineages in one journal: far more than any repository ever has. */
 const lineagesMax = 10_000;
+/** So many of the last entries are looked for in every mirror: more than can be on their way at once. */
+const tailEntries = 16;
 
 /** What looking into a mirror's journal needs. */
 export interface Look {
@@ -17,42 +26,125 @@ export interface Look {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A mirror that does not list all of the last entries. */
+export interface BehindMirror {
+  readonly mirror: Mirror;
+  /** Oldest first. */
+  readonly missing: readonly EntryRow[];
+  /** It may lack entries before these too. */
+  readonly isOlder: boolean;
+}
+
+/** What a mirror lists of the last entries and beyond. */
+interface Listing {
+  readonly mirror: Mirror;
+  readonly entries: readonly EntryAddress[];
+}
+
 /**
- * Before a client writes it looks whether a mirror knows more of the journal than its catalog does:
- * entries of its own lineage that the catalog lacks are brought in; an entry of another lineage
- * that the catalog does not know, or a second entry with the number of one it has, means that two
- * histories exist, and writing is refused. The last entry is stored where it is missing.
+ * Before a client writes it looks whether the mirrors know more of the journal than its catalog
+ * does: entries of its own lineage that the catalog lacks are brought in, from whichever mirror has
+ * them whole; an entry of a lineage that the catalog does not know, a second entry with the number of
+ * one it has, or entries behind a gap mean that there is a history which it does not know, and
+ * writing is refused. Returns the mirrors that lack some of the last entries.
  *
  * Only entries that a holder of the keys has written count. Others are reported and passed over:
  * whoever can write into a mirror must not be able to stop a backup with a file.
  *
- * Costs a list call for each lineage and one more, whatever the length of the journal.
+ * A mirror that cannot be listed is left out if enough others can. Costs a list call for each
+ * lineage of each mirror and one more, whatever the length of the journal.
  */
 export async function reconcileHistory(
-  mirror: Mirror,
+  mirrors: MirrorSet,
   lineages: readonly LineageStart[],
   look: Look,
-): Promise<void> {
-  const { log, signal } = look;
-  if (await hasForeignLineage(mirror, lineages, look)) throw foreignLineage(mirror);
+): Promise<readonly BehindMirror[]> {
+  const { log } = look;
   const { tip } = log;
-  if (tip === undefined) return;
-  let tipStored = false;
-  const after = afterEntries(tip.lineage, tip.number - 1);
+  const listings = await listTails(mirrors, lineages, look);
+  if (tip === undefined) return [];
+  // Other processes of this machine may have appended meanwhile; their entries are no news.
+  await log.catchUp();
+  const rows = new Map<number, EntryRow>();
+  for await (const row of log.rows(Math.max(0, tip.number - tailEntries)))
+    rows.set(row.number, row);
+  const newer = await newerEntries(listings, rows, { ...look, mirrors });
+  for (const row of newer) await log.bringIn(row);
+  const expected = [...rows.values(), ...newer].filter(
+    (row) => row.lineage === tip.lineage && (row.number <= tip.number || newer.includes(row)),
+  );
+  return listings.flatMap(({ mirror, entries }) => {
+    const listed = new Set(entries.map(({ hash }) => hash));
+    const missing = expected.filter(({ hash }) => !listed.has(hash));
+    const [first] = expected;
+    const isOlder = first !== undefined && first.number > 1 && missing[0] === first;
+    return missing.length === 0 ? [] : [{ mirror, missing, isOlder }];
+  });
+}
+
+async function listTails(
+  mirrors: MirrorSet,
+  lineages: readonly LineageStart[],
+  look: Look,
+): Promise<readonly Listing[]> {
+  const { tip } = look.log;
+  const listings: Listing[] = [];
+  let failure: VersionsError | undefined;
+  for (const mirror of mirrors.mirrors) {
+    try {
+      if (await hasForeignLineage(mirror, lineages, look)) throw foreignLineage(mirror);
+      listings.push({ mirror, entries: await listTail(mirror, tip, look.signal) });
+    } catch (error) {
+      if (!isVersionsError(error, 'Unavailable', 'Denied')) throw error;
+      failure = error;
+      look.monitor.note(`The journal of mirror ${mirror.name} was not looked at: ${error.message}`);
+    }
+  }
+  if (failure !== undefined && listings.length < mirrors.mirrorsMin) throw failure;
+  return listings;
+}
+
+async function listTail(
+  mirror: Mirror,
+  tip: Tip | undefined,
+  signal: AbortSignal | undefined,
+): Promise<readonly EntryAddress[]> {
+  if (tip === undefined) return [];
+  const entries: EntryAddress[] = [];
+  const after = afterEntries(tip.lineage, Math.max(0, tip.number - tailEntries));
   for await (const { key } of mirror.store.list(`journal/${tip.lineage}/`, { after, signal })) {
     const place = parseEntryKey(key);
-    if (place === undefined) continue;
-    if (place.number === tip.number && place.hash === tip.hash) {
-      tipStored = true;
-      continue;
-    }
-    const bytes = await readAuthentic(mirror, key, place.hash, look);
-    if (bytes === undefined) continue;
-    const current = log.tip ?? tip;
-    if (place.number <= current.number) throw forkedHistory(mirror, place.number);
-    if (place.number === current.number + 1) await log.bringIn({ ...place, bytes });
+    if (place !== undefined) entries.push(place);
   }
-  if (!tipStored) await log.finishTip(mirror, signal);
+  return entries;
+}
+
+/** Entries behind the last row, oldest first, without a gap. */
+async function newerEntries(
+  listings: readonly Listing[],
+  rows: ReadonlyMap<number, EntryRow>,
+  look: Look & { readonly mirrors: MirrorSet },
+): Promise<readonly EntryRow[]> {
+  const last = Math.max(...rows.keys());
+  const newer = new Map<number, EntryRow>();
+  const seen = new Set<ObjectHash>([...rows.values()].map(({ hash }) => hash));
+  for (const { mirror, entries } of listings) {
+    for (const entry of entries) {
+      if (seen.has(entry.hash)) continue;
+      seen.add(entry.hash);
+      const bytes = await readAuthentic(entry, look);
+      if (bytes === undefined) continue;
+      if (entry.number <= last || newer.has(entry.number)) {
+        throw forkedHistory(mirror, entry.number);
+      }
+      newer.set(entry.number, { ...entry, bytes });
+    }
+  }
+  const sorted = [...newer.values()].sort((a, b) => a.number - b.number);
+  sorted.forEach(({ number }, at) => {
+    if (number !== last + 1 + at) throw historyIncomplete(last + 1 + at, number);
+  });
+  return sorted;
 }
 
 /** Takes entries of the log's own lineage that a mirror has beyond its tip into the state. */
@@ -64,7 +156,7 @@ export async function takeInNewer(mirror: Mirror, look: Look): Promise<void> {
   for await (const { key } of mirror.store.list(`journal/${tip.lineage}/`, { after, signal })) {
     const place = parseEntryKey(key);
     if (place?.number !== (log.tip?.number ?? 0) + 1) continue;
-    const bytes = await readAuthentic(mirror, key, place.hash, look);
+    const bytes = await readAuthenticOf(mirror, place, look);
     if (bytes !== undefined) await log.takeIn({ ...place, bytes });
   }
 }
@@ -80,7 +172,7 @@ export async function hasForeignLineage(
     if (known.has(lineage)) continue;
     for await (const { key } of mirror.store.list(`journal/${lineage}/`, { signal: look.signal })) {
       const place = parseEntryKey(key);
-      if (place && (await readAuthentic(mirror, key, place.hash, look))) return true;
+      if (place && (await readAuthenticOf(mirror, place, look))) return true;
     }
   }
   return false;
@@ -103,26 +195,64 @@ async function lineagesOf(mirror: Mirror, signal?: AbortSignal): Promise<readonl
   return lineages;
 }
 
-/** The bytes of an entry that a holder of the keys has written; anything else is reported. */
+/** From whichever mirror has it whole; what no holder of the keys has written is reported. */
 async function readAuthentic(
+  entry: EntryAddress,
+  look: Look & { readonly mirrors: MirrorSet },
+): Promise<Uint8Array | undefined> {
+  const key = keyOf(entry);
+  let forged = false;
+  const accept = (read: Uint8Array): boolean => {
+    if (objectHashOf(read) !== entry.hash) return false;
+    forged = !look.log.isAuthentic(read);
+    return !forged;
+  };
+  try {
+    return await look.mirrors.get(key, { accept, signal: look.signal });
+  } catch (error) {
+    if (!isVersionsError(error, 'Corrupt', 'NotFound')) throw error;
+    look.monitor.problem(entryUnusable(`The journal entry ${key}`, forged));
+    return undefined;
+  }
+}
+
+/** As `readAuthentic`, from one mirror. */
+async function readAuthenticOf(
   mirror: Mirror,
-  key: string,
-  hash: ObjectHash,
+  entry: EntryAddress,
   { log, monitor, signal }: Look,
 ): Promise<Uint8Array | undefined> {
+  const key = keyOf(entry);
   const bytes = await mirror.store.get(key, { signal });
-  if (objectHashOf(bytes) === hash && log.isAuthentic(bytes)) return bytes;
-  monitor.problem(
-    new VersionsError(
-      'Corrupt',
-      'ENTRY_FORGED',
-      `The journal entry ${key} of mirror ${mirror.name} was not written by a holder of the repository's keys, or is damaged; it was passed over`,
-      {
-        hint: 'Run "versions verify"; if nobody should write there but you, see docs/threat-model.md',
-      },
-    ),
-  );
+  const isWhole = objectHashOf(bytes) === entry.hash;
+  if (isWhole && log.isAuthentic(bytes)) return bytes;
+  monitor.problem(entryUnusable(`The journal entry ${key} of mirror ${mirror.name}`, isWhole));
   return undefined;
+}
+
+function keyOf({ lineage, number, hash }: EntryAddress): string {
+  return entryKey(lineage, number, hash);
+}
+
+function entryUnusable(which: string, forged: boolean): VersionsError {
+  if (!forged) {
+    return new VersionsError(
+      'Corrupt',
+      'ENTRY_DAMAGED',
+      `${which} is damaged; it was passed over`,
+      {
+        hint: 'Run "versions verify" to see what else is',
+      },
+    );
+  }
+  return new VersionsError(
+    'Corrupt',
+    'ENTRY_FORGED',
+    `${which} was not written by a holder of the repository's keys; it was passed over`,
+    {
+      hint: 'Run "versions verify"; if nobody should write there but you, see docs/threat-model.md',
+    },
+  );
 }
 
 function foreignLineage(mirror: Mirror): VersionsError {
@@ -145,6 +275,19 @@ function forkedHistory(mirror: Mirror, number: number): VersionsError {
     {
       hint: 'Make the catalog anew from the mirrors: "versions connect --take-over"',
       context: { mirror: mirror.name, number },
+    },
+  );
+}
+
+/** Entries that exist cannot be reached: to write would mean to begin a second history. */
+function historyIncomplete(from: number, to: number): VersionsError {
+  return new VersionsError(
+    'Conflict',
+    'HISTORY_INCOMPLETE',
+    `A mirror has journal entry ${to}, but no mirror that is here has entry ${from}`,
+    {
+      hint: 'Bring the other mirrors back; if they are lost: "versions connect --take-over"',
+      context: { from, to },
     },
   );
 }

@@ -41,10 +41,15 @@ export function afterLineage(lineage: LineageId): string {
 
 const entryPattern = /^journal\/([0-9a-f]{32})\/(\d{12})-([0-9a-f]{64})$/;
 
-/** The parts of an entry's key; undefined if it is not one. */
-export function parseEntryKey(
-  key: string,
-): { readonly lineage: LineageId; readonly number: number; readonly hash: ObjectHash } | undefined {
+/** The parts of an entry's key. */
+export interface EntryAddress {
+  readonly lineage: LineageId;
+  readonly number: number;
+  readonly hash: ObjectHash;
+}
+
+/** Undefined if it is not the key of an entry. */
+export function parseEntryKey(key: string): EntryAddress | undefined {
   const match = entryPattern.exec(key);
   if (!match) return undefined;
   const [, lineage = '', number, hash = ''] = match;

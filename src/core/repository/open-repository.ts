@@ -5,7 +5,7 @@ import { MemoryCatalog, type Catalog } from '../catalog/index.ts';
 import type { MasterBundle } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { decodeConfig, decodeMarker, type DecodedConfig } from '../format/index.ts';
-import { MirrorSet, type MirrorSetOptions, type Place } from '../mirror/index.ts';
+import { MirrorSet, type Mirror, type MirrorSetOptions, type Place } from '../mirror/index.ts';
 import {
   doorsOf,
   openPlaces,
@@ -13,10 +13,12 @@ import {
   type RepositoryPlaces,
   type SecretSource,
 } from './context.ts';
+import { catchUpMirrors } from './behind-mirrors.ts';
 import { Debts } from './debts.ts';
 import { EntryLog } from './entry-log.ts';
 import { statePathIn } from './index-cache.ts';
 import { unlock } from './key-access.ts';
+import { findLostPacks } from './lost-packs.ts';
 import { hasForeignLineage, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { configKey } from './object-keys.ts';
 import { readHistory } from './rebuild.ts';
@@ -34,7 +36,10 @@ const behindMax = 64;
 export const metaKeys = {
   repository: 'repository',
   writer: 'writer',
+  /** 'yes': this machine only reads. */
   follower: 'follower',
+  /** 'yes' until the catalog has the whole history: an interrupted `connect` goes on there. */
+  filling: 'filling',
 } as const;
 
 export interface OpenOptions {
@@ -77,6 +82,8 @@ export async function openRepository(
     if (places.catalog === undefined) await fillCatalog(repository, context);
     else await readJournal(repository, context);
     if (!readOnly) await prepareForWriting(repository, context);
+    // For reading too: what was lost may be stored again in other packs.
+    await noteLostPacks(repository, context);
     return repository;
   } catch (error) {
     await catalog?.[Symbol.asyncDispose]();
@@ -179,7 +186,7 @@ export async function assembleRepository(
     readOnly,
     cacheDir,
     debts: parts.debts ?? new Debts(),
-    generation: usable?.generation,
+    saved: usable?.tie,
     clock,
     random,
     monitor,
@@ -203,6 +210,19 @@ export async function fillCatalog(repository: Repository, context: Context): Pro
   return count;
 }
 
+async function noteLostPacks(repository: Repository, { monitor, signal }: Context): Promise<void> {
+  for (const name of await findLostPacks(repository, signal)) repository.lostPacks.add(name);
+  const { size } = repository.lostPacks;
+  if (size === 0) return;
+  const which = size === 1 ? 'pack is' : 'packs are';
+  const what = `${size} ${which} in none of the mirrors at hand`;
+  monitor.note(
+    repository.readOnly
+      ? `${what}; what was stored again since is read from where it is now`
+      : `${what}; what the source still has of them is stored again`,
+  );
+}
+
 async function readJournal(repository: Repository, context: Context): Promise<void> {
   const { catalog } = repository;
   const own = await catalog.getMeta(metaKeys.repository);
@@ -217,8 +237,9 @@ async function readJournal(repository: Repository, context: Context): Promise<vo
       },
     );
   }
+  if ((await catalog.getMeta(metaKeys.filling)) === 'yes') throw connectUnfinished();
   await repository.log.catchUp();
-  const follows = (await catalog.getMeta(metaKeys.follower)) !== undefined;
+  const follows = (await catalog.getMeta(metaKeys.follower)) === 'yes';
   if (follows && !repository.readOnly) throw takeOverNeeded();
   if (repository.readOnly && follows) await followMirrors(repository, context);
 }
@@ -228,18 +249,38 @@ async function followMirrors(repository: Repository, context: Context): Promise<
   const { log, mirrors, state } = repository;
   for (const mirror of mirrors.mirrors) {
     const look = { log, monitor: context.monitor, signal: context.signal };
-    await takeInNewer(mirror, look);
-    if (!(await hasForeignLineage(mirror, state.lineages, look))) continue;
+    const foreign = await asked(mirror, context, async () => {
+      await takeInNewer(mirror, look);
+      return hasForeignLineage(mirror, state.lineages, look);
+    });
+    if (foreign !== true) continue;
     context.monitor.note(
       `Mirror ${mirror.name} has a newer history than this machine follows; "versions connect" reads it anew`,
     );
   }
 }
 
+/** What a mirror says of its journal; undefined from one that fails: it counts as not there. */
+async function asked<T>(
+  mirror: Mirror,
+  context: Context,
+  ask: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!isVersionsError(error, 'Unavailable', 'Denied')) throw error;
+    context.monitor.note(`Mirror ${mirror.name} did not tell its journal: ${error.message}`);
+    return undefined;
+  }
+}
+
 async function prepareForWriting(repository: Repository, context: Context): Promise<void> {
   const { state, mirrors, log } = repository;
-  const look = { log, monitor: context.monitor, signal: context.signal };
-  for (const mirror of mirrors.mirrors) await reconcileHistory(mirror, state.lineages, look);
+  const { monitor, signal } = context;
+  const look = { log, monitor, signal };
+  const behind = await reconcileHistory(mirrors, state.lineages, look);
+  await catchUpMirrors(repository, behind, signal);
   const [unknown] = state.unknownRecords;
   if (unknown !== undefined) {
     throw new VersionsError(
@@ -272,6 +313,15 @@ async function writerIdOf(
   const writer = newId(context.random);
   if (!readOnly) await catalog.setMeta(metaKeys.writer, writer);
   return writer;
+}
+
+function connectUnfinished(): VersionsError {
+  return new VersionsError(
+    'Conflict',
+    'CONNECT_UNFINISHED',
+    'The catalog has only a part of the history: "versions connect" was cut short',
+    { hint: 'Run the same "versions connect" again: it goes on where it stopped' },
+  );
 }
 
 function takeOverNeeded(): VersionsError {

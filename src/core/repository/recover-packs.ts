@@ -1,17 +1,23 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SessionId } from '../base/index.ts';
+import type { PackName, SessionId } from '../base/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import { decodeChunkTable, type PackRecord } from '../format/index.ts';
 import { FileJournal } from '../journal/index.ts';
-import { indexPack } from './chunk-reader.ts';
+import type { Mirror } from '../mirror/index.ts';
+import { copyMissing } from './behind-mirrors.ts';
+import { packKey } from './object-keys.ts';
 import { decodeLoggedPack } from './pack-log.ts';
 import type { Repository } from './repository.ts';
 import { packLogName } from './write-session.ts';
 
+/** A directory without a log and younger than this may be that of a process that begins. */
+const beginningMs = 3_600_000;
+
 /**
- * Puts the packs of a session that died into the journal: they had reached the quorum. Returns
- * false if the session's process is alive. The index must be loaded.
+ * Puts the packs of a session that died into the journal: they had reached the quorum. What a
+ * mirror had not got by then is noted as a debt; a pack that is nowhere any more is left out.
+ * Returns false if the session's process is alive. The index must be loaded.
  */
 export async function recoverPacks(
   repository: Repository,
@@ -20,11 +26,7 @@ export async function recoverPacks(
   signal?: AbortSignal,
 ): Promise<boolean> {
   const path = join(directory, packLogName);
-  if (!existsSync(path)) {
-    // It died before it had stored anything.
-    rmSync(directory, { recursive: true, force: true });
-    return true;
-  }
+  if (!existsSync(path)) return isForsaken(directory, repository.clock.now());
   let log: FileJournal;
   try {
     log = await FileJournal.open(path);
@@ -33,24 +35,23 @@ export async function recoverPacks(
     throw error;
   }
   await using open = log;
-  const { state, index } = repository;
+  const { state } = repository;
   const packs: PackRecord[] = [];
   for await (const record of open.records()) {
     const logged = decodeLoggedPack(record);
-    if (logged === undefined) continue;
-    const { pack, table, tableOffset } = logged;
-    if (state.packs.lifeOf(pack.name) === 'swept') continue;
-    if (state.packs.numberOf(pack.name) === undefined)
-      packs.push({ ...pack, salt: new Uint8Array(pack.salt) });
-    const own = new Uint8Array(table);
-    repository.recentPacks.add({
-      pack: { ...pack, salt: new Uint8Array(pack.salt) },
-      table: own,
-      tableOffset,
-    });
-    indexPack(index, state.packs.add(pack), decodeChunkTable(own, tableOffset));
+    if (logged === undefined || state.packs.lifeOf(logged.pack.name) === 'swept') continue;
+    const pack = { ...logged.pack, salt: new Uint8Array(logged.pack.salt) };
+    const { tableOffset } = logged;
+    const table = new Uint8Array(logged.table);
+    if (state.packs.numberOf(pack.name) === undefined) {
+      if (!(await noteCopies(repository, pack.name, signal))) continue;
+      packs.push(pack);
+    }
+    repository.recentPacks.add({ pack, table, tableOffset });
+    repository.indexPack(state.packs.add(pack), decodeChunkTable(table, tableOffset));
   }
   if (packs.length > 0 || state.openSessions.has(session)) {
+    await repository.debts.record(repository.catalog, repository.clock.now());
     await repository.log.append(
       () => [
         ...(packs.length > 0 ? [{ type: 'packs', session, packs } as const] : []),
@@ -59,5 +60,32 @@ export async function recoverPacks(
       { signal },
     );
   }
+  return true;
+}
+
+/** It died before it had stored anything, unless it is only about to begin. */
+function isForsaken(directory: string, now: number): boolean {
+  const changed = statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Math.abs(now - changed) > beginningMs;
+}
+
+/** Which mirrors lack the pack? That is owed to them. False if all of them do. */
+async function noteCopies(
+  { mirrors, debts }: Repository,
+  name: PackName,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const lacking: Mirror[] = [];
+  for (const mirror of mirrors.mirrors) {
+    try {
+      if ((await mirror.store.head(packKey(name), { signal })) === undefined) lacking.push(mirror);
+    } catch (error) {
+      // Nobody knows: it was stored once, and verify will tell.
+      if (!isVersionsError(error, 'Unavailable', 'Denied')) throw error;
+    }
+  }
+  if (lacking.length === mirrors.mirrors.length) return false;
+  for (const mirror of lacking)
+    debts.add(packKey(name), mirror.id, copyMissing(mirror, packKey(name)));
   return true;
 }

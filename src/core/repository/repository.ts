@@ -1,19 +1,21 @@
 import { join } from 'node:path';
-import type { Clock, Random, RepositoryId, WriterId } from '../base/index.ts';
+import type { Clock, PackName, Random, RepositoryId, WriterId } from '../base/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import type { MasterBundle, RepositoryKeys } from '../crypto/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import type { RepositoryConfig } from '../format/index.ts';
+import type { ChunkTable, RepositoryConfig } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import type { SharedIndex, WorkerPoolOptions } from '../workers/index.ts';
 import { WorkerPool } from '../workers/index.ts';
-import { ChunkReader } from './chunk-reader.ts';
+import { ChunkReader, indexPack } from './chunk-reader.ts';
 import type { Debts } from './debts.ts';
 import type { EntryLog } from './entry-log.ts';
 import { loadIndex, saveIndex } from './index-cache.ts';
+import { IndexCover } from './index-cover.ts';
 import { RecentPacks } from './pack-log.ts';
 import type { RepositoryState } from './repository-state.ts';
+import type { ImageTie } from './state-file.ts';
 
 export interface RepositoryParts {
   readonly config: RepositoryConfig;
@@ -28,8 +30,8 @@ export interface RepositoryParts {
   readonly debts: Debts;
   /** Private directory of this repository on this machine. */
   readonly cacheDir: string;
-  /** The generation of the saved state; undefined if nothing usable was saved. */
-  readonly generation: string | undefined;
+  /** What ties the saved index image to the saved state; undefined if nothing usable was saved. */
+  readonly saved: ImageTie | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly monitor: Monitor;
@@ -44,9 +46,10 @@ export class Repository implements AsyncDisposable {
   readonly #parts: RepositoryParts;
   /** Packs that were stored since the repository was opened. */
   readonly recentPacks: RecentPacks = new RecentPacks();
-  /** False once the table of some pack could not be read: its chunks count as not there. */
-  indexIsComplete = true;
+  /** Packs that no mirror at hand has: their chunks count as not stored. */
+  readonly lostPacks: Set<PackName> = new Set();
   #index: SharedIndex | undefined;
+  #cover: IndexCover = new IndexCover();
   #reader: ChunkReader | undefined;
 
   constructor(parts: RepositoryParts) {
@@ -128,8 +131,9 @@ export class Repository implements AsyncDisposable {
     return this.#parts.cacheDir;
   }
 
-  get generation(): string | undefined {
-    return this.#parts.generation;
+  /** The cache holds a folded journal that this one went on from. */
+  get hasSavedState(): boolean {
+    return this.#parts.saved !== undefined;
   }
 
   /** Does the journal hold the entry with this place, as `tipText` gives it? */
@@ -155,8 +159,27 @@ export class Repository implements AsyncDisposable {
 
   /** Loads the chunk index from the local cache and what is newer from the packs' tables. */
   async loadIndex(signal?: AbortSignal): Promise<SharedIndex> {
-    this.#index ??= await loadIndex(this, this.#parts.generation, signal);
+    if (this.#index === undefined) {
+      const { index, cover } = await loadIndex(this, this.#parts.saved, signal);
+      this.#index = index;
+      this.#cover = cover;
+    }
     return this.#index;
+  }
+
+  /** Packs of which the index holds no chunks: they cannot be read, or came from others meanwhile. */
+  get packsNotIndexed(): readonly PackName[] {
+    const { packs } = this.state;
+    return this.#cover.missing(packs.count).flatMap((number) => {
+      const pack = packs.at(number);
+      return pack && packs.lifeOf(pack.name) !== 'swept' ? [pack.name] : [];
+    });
+  }
+
+  /** Tells the chunk index where the chunks of a pack are. */
+  indexPack(number: number, table: ChunkTable): void {
+    indexPack(this.index, number, table);
+    this.#cover.add(number);
   }
 
   /** Reads chunks. Loads the index first. */
@@ -202,7 +225,7 @@ export class Repository implements AsyncDisposable {
 
   /** Keeps what is new of journal and index for the next start. */
   async saveCaches(): Promise<void> {
-    if (this.#index) await saveIndex(this, this.#index);
+    if (this.#index) await saveIndex(this, this.#index, this.#cover);
   }
 
   /** Throws if this client must not write. */

@@ -6,13 +6,15 @@ import type { PackInfo, PackLife } from './pack-list.ts';
 import { RepositoryState, type CommittedSnapshot, type LineageStart } from './repository-state.ts';
 
 /** Local only: another version makes the file be ignored and the journal be read again. */
-const layout = 'versions-state-1';
+const layout = 'versions-state-2';
 
 interface SavedState {
   readonly layout: string;
   readonly repository: RepositoryId;
   /** Ties the state to the index image that was saved with it. */
   readonly generation: string;
+  /** Numbers of packs that the image does not hold although it was made behind them. */
+  readonly leftOut: readonly number[];
   readonly tip: Tip;
   readonly packs: readonly PackInfo[];
   readonly lives: readonly (readonly [PackInfo['name'], PackLife])[];
@@ -26,17 +28,24 @@ interface SavedState {
   readonly unknownRecords: ReadonlySet<string>;
 }
 
+/** What ties a saved index image to the saved state. */
+export interface ImageTie {
+  readonly generation: string;
+  readonly leftOut: readonly number[];
+}
+
 /** The folded journal as it was when it was last saved; undefined if there is none that fits. */
 export function loadState(
   path: string,
   repository: RepositoryId,
-): { readonly state: RepositoryState; readonly generation: string } | undefined {
+): { readonly state: RepositoryState; readonly tie: ImageTie } | undefined {
   let saved: SavedState;
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by `saveState`; anything odd is caught below
     saved = deserialize(readFileSync(path)) as SavedState;
     if (saved.layout !== layout || saved.repository !== repository) return undefined;
-    return { state: restoreState(saved), generation: saved.generation };
+    const { generation, leftOut } = saved;
+    return { state: restoreState(saved), tie: { generation, leftOut } };
   } catch {
     return undefined;
   }
@@ -47,13 +56,14 @@ export function saveState(
   path: string,
   repository: RepositoryId,
   state: RepositoryState,
-  generation: string,
+  { generation, leftOut }: ImageTie,
 ): void {
   if (state.tip === undefined) return;
   const saved: SavedState = {
     layout,
     repository,
     generation,
+    leftOut,
     tip: state.tip,
     packs: state.packs.all(),
     lives: state.packs

@@ -10,7 +10,6 @@ import {
 } from '../format/index.ts';
 import { FileJournal } from '../journal/index.ts';
 import type { SealedPack } from '../workers/index.ts';
-import { indexPack } from './chunk-reader.ts';
 import { packKey } from './object-keys.ts';
 import { encodeLoggedPack } from './pack-log.ts';
 import type { Repository } from './repository.ts';
@@ -85,15 +84,21 @@ export class WriteSession implements AsyncDisposable {
   }
 
   /**
-   * Stores a complete pack; `release` is called when its buffer is free again. A failure shows at
+   * Stores a complete pack; `onReleased` is called once, when its buffer is free again. A failure shows at
    * the next `settle`, and every later pack is refused.
    */
-  addPack(pack: SealedPack, release: () => void): void {
+  addPack(pack: SealedPack, onReleased: () => void): void {
+    let isReleased = false;
+    const release = (): void => {
+      if (!isReleased) onReleased();
+      isReleased = true;
+    };
     const stored = this.#store(pack, release)
       .catch((error: unknown) => {
         this.#failure ??= { error };
         this.#failed.resolve();
-        release();
+        // Some mirror may still be writing from the buffer, which would be filled anew.
+        void this.#repository.mirrors.drain().then(release);
       })
       .finally(() => this.#inFlight.delete(stored));
     this.#inFlight.add(stored);
@@ -158,7 +163,7 @@ export class WriteSession implements AsyncDisposable {
 
   async #store(pack: SealedPack, release: () => void): Promise<void> {
     if (this.#failure) return release();
-    const { state, index, mirrors } = this.#repository;
+    const { state, mirrors } = this.#repository;
     const bytes = new Uint8Array(pack.buffer, 0, pack.bytes);
     const { settled } = await mirrors.put(packKey(pack.name), [bytes], { signal: this.#signal });
     void settled.then(release, release);
@@ -168,7 +173,7 @@ export class WriteSession implements AsyncDisposable {
     this.#log.append(encodeLoggedPack(logged));
     this.#repository.recentPacks.add(logged);
     await this.#log.sync();
-    indexPack(index, state.packs.add(info), decodeChunkTable(table, tableOffset));
+    this.#repository.indexPack(state.packs.add(info), decodeChunkTable(table, tableOffset));
     this.bytesStored += pack.bytes;
     this.#repository.monitor.count('bytesUploaded', pack.bytes);
     this.#pending.push(info);

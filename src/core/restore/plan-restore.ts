@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { displayPath, toHex, type ByteString, type ChunkId } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
@@ -45,7 +46,7 @@ class Planner {
   readonly #selection: Selection;
   readonly #comparer: ContentComparer;
   readonly #location: ChunkLocation = { pack: 0, block: 0, offset: 0, length: 0 };
-  /** First restored name of each file with hard links, by file id. */
+  /** First restored name of each file with hard links, by file id and content. */
   readonly #links: Map<string, ByteString> = new Map();
   readonly #source: Uint8Array;
 
@@ -339,7 +340,9 @@ class Planner {
   /** Is this a further name of a file that is restored already? Then it becomes a link. */
   #isFurtherName(path: ByteString, relative: ByteString, entry: TreeEntry): boolean {
     const { repository, options, counts } = this.#work;
-    const id = toHex(entry.fileId ?? repository.keys.identities.fileId(this.#source, path));
+    const fileId = entry.fileId ?? repository.keys.identities.fileId(this.#source, path);
+    // One id with two contents would be a mistake: better a second file than the wrong content.
+    const id = `${toHex(fileId)} ${contentNameOf(entry)}`;
     const first = this.#links.get(id);
     if (first === undefined) {
       this.#links.set(id, relative);
@@ -379,6 +382,12 @@ class Planner {
 const unknownNames = '/';
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
 const rootRelative = '' as ByteString;
+
+/** The same for entries of the same content. */
+function contentNameOf({ size, inline, chunks, list }: TreeEntry): string {
+  const content = chunks ?? list ?? inline ?? new Uint8Array(0);
+  return `${size} ${createHash('sha256').update(content).digest('base64')}`;
+}
 
 async function* noEntries(): AsyncGenerator<TreeEntry> {}
 

@@ -119,8 +119,14 @@ async function expectedObjects(repository: Repository): Promise<readonly Expecte
   for await (const row of catalog.read(0)) {
     const { payload } = decodeEntryObject(row.bytes);
     const key = entryKey(row.lineage, row.number, row.hash);
-    expected.push({ key, bytes: row.bytes.byteLength, hash: row.hash });
-    if (payload) expected.push({ key: payloadKey(payload), bytes: undefined, hash: payload });
+    // The row comes before the object: its writer may be at it, or have died in between.
+    const mayBeMissing = row.number === state.tip?.number;
+    const { hash } = row;
+    expected.push({ key, bytes: row.bytes.byteLength, hash, mayBeMissing, atHand: true });
+    if (payload) {
+      const atHand = row.payload !== undefined;
+      expected.push({ key: payloadKey(payload), bytes: undefined, hash: payload, atHand });
+    }
   }
   return sortedByKey(expected);
 }

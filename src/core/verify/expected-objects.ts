@@ -7,6 +7,10 @@ export interface ExpectedObject {
   readonly bytes: number | undefined;
   /** SHA-256 of its bytes; undefined for `config` and `mirror`, which carry theirs inside. */
   readonly hash: ObjectHash | undefined;
+  /** Its writer may be about to store it: that it is missing is no finding. */
+  readonly mayBeMissing?: boolean;
+  /** This machine has its bytes and stores it again when it next writes: it is never lost. */
+  readonly atHand?: boolean;
 }
 
 /** The parts of a mirror that hold objects of the repository; what lies elsewhere is not ours. */

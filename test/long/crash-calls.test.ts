@@ -1,0 +1,127 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { assertSound, type TreeImage } from '../support/assert-sound.ts';
+import type { CrashOrder } from '../support/crash-child.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { createTestRepository, type TestRepository } from '../support/test-repository.ts';
+import { treeImage } from '../support/tree-image.ts';
+
+/**
+ * A process is killed at every call that it makes to a mirror or to the catalog, once for each
+ * call; after each kill everything that was promised must hold.
+ */
+
+const child = fileURLToPath(new URL('../support/crash-child.ts', import.meta.url));
+
+/** Runs the child; resolves to the number of calls, or undefined if it was killed. */
+function run(order: CrashOrder): Promise<number | undefined> {
+  const process_ = spawn(process.execPath, [child, JSON.stringify(order)]);
+  let [out, err] = ['', ''];
+  process_.stdout.on('data', (part: Buffer) => (out += part.toString()));
+  process_.stderr.on('data', (part: Buffer) => (err += part.toString()));
+  return new Promise((resolve, reject) => {
+    process_.on('close', (code, signal) => {
+      if (signal === 'SIGKILL') resolve(undefined);
+      else if (code === 0) resolve(Number(out));
+      else reject(new Error(`The child ended with ${code ?? signal}: ${err}`));
+    });
+  });
+}
+
+interface World {
+  /** Copied for each kill. */
+  readonly repository: TestRepository;
+  readonly images: ReadonlyMap<string, TreeImage>;
+}
+
+/** A source with directories, duplicates, links, inline files, and a file of several chunks. */
+function makeSource(source: string): void {
+  mkdirSync(`${source}/sub/deep`, { recursive: true });
+  const random = new SeededRandom('crash');
+  writeFileSync(`${source}/large`, random.bytes(700_000));
+  writeFileSync(`${source}/sub/small`, random.bytes(20_000));
+  writeFileSync(`${source}/sub/same`, new SeededRandom('crash').bytes(20_000));
+  writeFileSync(`${source}/sub/deep/inline`, 'inline');
+  writeFileSync(`${source}/zz`, 'stays');
+}
+
+function changeSource(source: string): void {
+  const random = new SeededRandom('later');
+  writeFileSync(`${source}/sub/small`, random.bytes(30_000));
+  writeFileSync(`${source}/new`, random.bytes(300_000));
+}
+
+const cases = [
+  { name: 'the first backup', operation: 'backup', snapshots: 0 },
+  { name: 'an incremental backup', operation: 'backup', snapshots: 1 },
+  { name: 'connect --take-over', operation: 'take-over', snapshots: 1 },
+] as const;
+
+describe.each(cases)('killed at every call of $name', ({ operation, snapshots }) => {
+  let world: World;
+  let calls = 0;
+
+  beforeAll(async () => {
+    const repository = await createTestRepository({ mirrors: 2, mirrorsMin: 2 });
+    const source = repository.path('source');
+    makeSource(source);
+    const images = new Map<string, TreeImage>();
+    if (snapshots > 0) {
+      const { summary } = await repository.backup(source);
+      images.set(summary.snapshotId ?? '', treeImage(source));
+      changeSource(source);
+    }
+    world = { repository, images };
+    using probe = copyOf(world.repository);
+    calls = (await run(orderOf(probe, operation, 0))) ?? 0;
+  }, 60_000);
+
+  afterAll(() => world.repository[Symbol.dispose]());
+
+  it('nothing is lost', { timeout: 300_000 }, async () => {
+    expect(calls).toBeGreaterThan(20);
+    let next = 1;
+    let kills = 0;
+    const failures: string[] = [];
+    const lane = async (): Promise<void> => {
+      for (let killAt = next++; killAt <= calls; killAt = next++) {
+        using copy = copyOf(world.repository);
+        if ((await run(orderOf(copy, operation, killAt))) === undefined) kills += 1;
+        try {
+          if (operation === 'take-over') await run(orderOf(copy, operation, 0));
+          await assertSound(copy, { source: copy.path('source'), images: world.images });
+        } catch (error) {
+          failures.push(`killed at call ${killAt}: ${String(error)}`);
+        }
+      }
+    };
+    await Promise.all([lane(), lane()]);
+    expect(failures).toEqual([]);
+    // Threads make the number of calls vary a little.
+    expect(kills).toBeGreaterThan(calls - 5);
+  });
+});
+
+function orderOf(
+  { root, places }: TestRepository,
+  operation: CrashOrder['operation'],
+  killAt: number,
+): CrashOrder {
+  return { root, places, operation, source: `${root}/source`, killAt };
+}
+
+let copies = 0;
+
+/** A copy of everything, in a place of its own. */
+function copyOf(repository: TestRepository): TestRepository {
+  copies += 1;
+  const root = `${repository.root}-${copies}`;
+  cpSync(repository.root, root, {
+    recursive: true,
+    preserveTimestamps: true,
+    verbatimSymlinks: true,
+  });
+  return repository.at(root);
+}
