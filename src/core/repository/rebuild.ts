@@ -33,7 +33,7 @@ export async function* readHistory(options: HistoryOptions): AsyncGenerator<Entr
   let number = 1;
   for (; byNumber.has(number); number++) {
     options.signal?.throwIfAborted();
-    const listed = chosen?.get(number) ?? byNumber.get(number)?.[0];
+    const listed = chosen === undefined ? byNumber.get(number)?.[0] : chosen.get(number);
     if (listed === undefined) break;
     let bytes: Uint8Array;
     try {
