@@ -1,13 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LineageId, MirrorId, ObjectHash } from '../../src/core/base/index.ts';
-import type {
-  Catalog,
-  EntryRow,
-  LedgerCopy,
-  LedgerEvent,
-  Tip,
-} from '../../src/core/catalog/index.ts';
+import type { LineageId, ObjectHash } from '../../src/core/base/index.ts';
+import type { Catalog, EntryRow, Tip } from '../../src/core/catalog/index.ts';
+import { collect } from './collect.ts';
+import { describeLeases } from './leases.ts';
+import { describeLedger } from './ledger.ts';
 
 /** Where a suite keeps one catalog. */
 export interface CatalogWorld {
@@ -20,8 +17,6 @@ export interface CatalogWorld {
 
 export const lineageA: LineageId = 'a'.repeat(32) as LineageId;
 export const lineageB: LineageId = 'b'.repeat(32) as LineageId;
-const mirrorA = '1'.repeat(32) as MirrorId;
-const mirrorB = '2'.repeat(32) as MirrorId;
 
 export function makeRow(number: number, text = 'entry', lineage: LineageId = lineageA): EntryRow {
   const bytes = Buffer.from(`${text} ${number}`);
@@ -30,12 +25,6 @@ export function makeRow(number: number, text = 'entry', lineage: LineageId = lin
 }
 
 export const tipOf = ({ number, lineage, hash }: EntryRow): Tip => ({ number, lineage, hash });
-
-export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const item of items) found.push(item);
-  return found;
-}
 
 const numbersOf = async (catalog: Catalog, after = 0): Promise<number[]> =>
   (await collect(catalog.read(after))).map(({ number }) => number);
@@ -71,6 +60,10 @@ export function catalogContract(name: string, makeWorld: () => Promise<CatalogWo
       () => world,
     );
     describeLedger(() => catalog);
+    describeLeases(
+      () => catalog,
+      () => world,
+    );
 
     it('keeps named values', async () => {
       expect(await catalog.getMeta('repository')).toBeUndefined();
@@ -254,134 +247,6 @@ function describeRows(catalogOf: () => Catalog, worldOf: () => CatalogWorld): vo
       await expect(catalog.append(makeRow(4, 'other'), tip)).rejects.toMatchObject(conflict);
       // The very same row is still recognised as there.
       await catalog.append(makeRow(1), undefined);
-    });
-  });
-}
-
-function describeLedger(catalogOf: () => Catalog): void {
-  const copy = (object: string, changes: Partial<LedgerCopy> = {}): LedgerCopy => ({
-    object,
-    bytes: 10,
-    life: 'live',
-    mirror: mirrorA,
-    state: 'stored',
-    lastVerified: undefined,
-    nextDue: undefined,
-    ...changes,
-  });
-
-  describe('the ledger', () => {
-    let catalog: Catalog;
-    beforeEach(() => {
-      catalog = catalogOf();
-    });
-
-    it('keeps copies, by object and mirror, and replaces them', async () => {
-      const copies = [
-        copy('packs/b', { mirror: mirrorB, state: 'debt' }),
-        copy('packs/b', { lastVerified: 5, nextDue: 9, bytes: 2 ** 40 }),
-        copy('packs/a', { life: 'condemned', state: 'damaged' }),
-      ];
-      await catalog.ledger.record([]);
-      await catalog.ledger.record(copies);
-      expect(await collect(catalog.ledger.copies())).toEqual([copies[2], copies[1], copies[0]]);
-      await catalog.ledger.record([copy('packs/b', { state: 'suspect' })]);
-      expect(await collect(catalog.ledger.copies())).toEqual([
-        copies[2],
-        copy('packs/b', { state: 'suspect' }),
-        copies[0],
-      ]);
-    });
-
-    it('filters by mirror and by state', async () => {
-      const copies = [
-        copy('a', { state: 'debt' }),
-        copy('a', { state: 'debt', mirror: mirrorB }),
-        copy('b'),
-        copy('b', { mirror: mirrorB }),
-        copy('c', { state: 'absent' }),
-      ];
-      await catalog.ledger.record(copies);
-      const find = async (filter: Parameters<typeof catalog.ledger.copies>[0]): Promise<number[]> =>
-        (await collect(catalog.ledger.copies(filter))).map((found) =>
-          copies.findIndex((c) => c.object === found.object && c.mirror === found.mirror),
-        );
-      expect(await find({ mirror: mirrorA })).toEqual([0, 2, 4]);
-      expect(await find({ state: 'debt' })).toEqual([0, 1]);
-      expect(await find({ state: 'stored' })).toEqual([2, 3]);
-      expect(await find({ state: 'debt', mirror: mirrorB })).toEqual([1]);
-      expect(await find({ state: 'quarantined' })).toEqual([]);
-    });
-
-    it('lists many copies, also while they change', async () => {
-      const names = Array.from(
-        { length: 1203 },
-        (_, index) => `o${String(index).padStart(5, '0')}`,
-      );
-      await catalog.ledger.record(names.map((name) => copy(name, { state: 'debt' })));
-      const seen: string[] = [];
-      for await (const { object } of catalog.ledger.copies({ state: 'debt' })) {
-        seen.push(object);
-        await catalog.ledger.setState(object, mirrorA, 'stored', 1);
-      }
-      expect(seen).toEqual(names);
-      expect(await collect(catalog.ledger.copies({ state: 'debt' }))).toEqual([]);
-    });
-
-    it('leaves out a verification that lies in the future, if asked', async () => {
-      await catalog.ledger.record([
-        copy('a', { lastVerified: 100 }),
-        copy('b', { lastVerified: 101 }),
-      ]);
-      const found = await collect(catalog.ledger.copies({ now: 100 }));
-      expect(found.map(({ lastVerified }) => lastVerified)).toEqual([100, undefined]);
-      expect(await collect(catalog.ledger.copies())).toMatchObject([{}, { lastVerified: 101 }]);
-    });
-
-    it('changes the state of a copy and nothing else of it', async () => {
-      const before = copy('a', { life: 'condemned', lastVerified: 3, nextDue: 9 });
-      await catalog.ledger.record([before]);
-      await catalog.ledger.setState('a', mirrorA, 'suspect', 7);
-      const suspect = { ...before, state: 'suspect', lastVerified: 7 };
-      expect(await collect(catalog.ledger.copies())).toEqual([suspect]);
-      await catalog.ledger.setState('a', mirrorA, 'quarantined', 8);
-      const quarantined = { ...suspect, state: 'quarantined' };
-      expect(await collect(catalog.ledger.copies())).toEqual([quarantined]);
-    });
-
-    it('adds a copy that it did not know', async () => {
-      await catalog.ledger.setState('a', mirrorA, 'debt', 7);
-      await catalog.ledger.setState('b', mirrorA, 'absent', 8);
-      expect(await collect(catalog.ledger.copies())).toEqual([
-        copy('a', { bytes: 0, state: 'debt' }),
-        copy('b', { bytes: 0, state: 'absent', lastVerified: 8 }),
-      ]);
-    });
-
-    it('records all copies or none', async () => {
-      const bad = copy('b', { mirror: 'nowhere' as MirrorId });
-      await expect(catalog.ledger.record([copy('a'), bad])).rejects.toMatchObject({
-        kind: 'Internal',
-      });
-      expect(await collect(catalog.ledger.copies())).toEqual([]);
-    });
-
-    it('keeps events and gives the last ones', async () => {
-      const event = (at: number, changes: Partial<LedgerEvent> = {}): LedgerEvent => ({
-        at,
-        kind: 'healed',
-        mirror: undefined,
-        object: undefined,
-        by: 'healer',
-        detail: `number ${at}`,
-        ...changes,
-      });
-      expect(await catalog.ledger.events(5)).toEqual([]);
-      const events = [event(3), event(1, { mirror: mirrorA, object: 'packs/a' }), event(2)];
-      for (const one of events) await catalog.ledger.addEvent(one);
-      expect(await catalog.ledger.events(10)).toEqual(events.toReversed());
-      expect(await catalog.ledger.events(2)).toEqual([events[2], events[1]]);
-      expect(await catalog.ledger.events(0)).toEqual([]);
     });
   });
 }

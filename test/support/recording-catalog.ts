@@ -1,15 +1,11 @@
 import type {
   Catalog,
   CopyFilter,
-  CopyState,
   EntryRow,
   Ledger,
-  LedgerCopy,
-  LedgerEvent,
   MetaValue,
   Tip,
 } from '../../src/core/catalog/index.ts';
-import type { MirrorId } from '../../src/core/base/index.ts';
 
 /**
  * A catalog that tells each call before it reaches the catalog behind. What `before` throws, the
@@ -65,26 +61,28 @@ export class RecordingCatalog implements Catalog {
 }
 
 function recordingLedger(inner: Ledger, before: (method: string) => void | Promise<void>): Ledger {
+  const tell = async <T>(method: string, call: () => Promise<T>): Promise<T> => {
+    await before(`ledger.${method}`);
+    return call();
+  };
   return {
-    async record(copies: readonly LedgerCopy[]) {
-      await before('ledger.record');
-      return inner.record(copies);
-    },
+    record: (copies) => tell('record', () => inner.record(copies)),
     async *copies(filter?: CopyFilter) {
       await before('ledger.copies');
       yield* inner.copies(filter);
     },
-    async setState(object: string, mirror: MirrorId, state: CopyState, at: number) {
-      await before('ledger.setState');
-      return inner.setState(object, mirror, state, at);
-    },
-    async addEvent(event: LedgerEvent) {
-      await before('ledger.addEvent');
-      return inner.addEvent(event);
-    },
-    async events(limit: number) {
-      await before('ledger.events');
-      return inner.events(limit);
-    },
+    copiesOf: (object) => tell('copiesOf', () => inner.copiesOf(object)),
+    setState: (object, mirror, state, at) =>
+      tell('setState', () => inner.setState(object, mirror, state, at)),
+    due: (mirror, now, limit) => tell('due', () => inner.due(mirror, now, limit)),
+    setDue: (copies) => tell('setDue', () => inner.setDue(copies)),
+    lifeOf: (object) => tell('lifeOf', () => inner.lifeOf(object)),
+    setLife: (objects, life) => tell('setLife', () => inner.setLife(objects, life)),
+    acquireLease: (name, holder, term) =>
+      tell('acquireLease', () => inner.acquireLease(name, holder, term)),
+    renewLease: (lease, term) => tell('renewLease', () => inner.renewLease(lease, term)),
+    releaseLease: (lease) => tell('releaseLease', () => inner.releaseLease(lease)),
+    addEvent: (event) => tell('addEvent', () => inner.addEvent(event)),
+    events: (limit) => tell('events', () => inner.events(limit)),
   };
 }

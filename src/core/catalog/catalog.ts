@@ -1,4 +1,5 @@
-import type { LineageId, MirrorId, ObjectHash } from '../base/index.ts';
+import type { LineageId, ObjectHash } from '../base/index.ts';
+import type { Ledger } from './ledger.ts';
 
 /** Where a journal ends: the number, lineage and hash of its last entry. */
 export interface Tip {
@@ -17,30 +18,6 @@ export interface EntryRow {
   readonly bytes: Uint8Array;
   /** The payload object's bytes, kept until every mirror has it; then only the row stays. */
   readonly payload?: Uint8Array | undefined;
-}
-
-export type CopyState = 'stored' | 'debt' | 'suspect' | 'damaged' | 'quarantined' | 'absent';
-export type ObjectLife = 'live' | 'condemned' | 'swept';
-
-/** What the ledger knows of one copy of one object. A hint, never a proof. */
-export interface LedgerCopy {
-  readonly object: string;
-  readonly bytes: number;
-  readonly life: ObjectLife;
-  readonly mirror: MirrorId;
-  readonly state: CopyState;
-  /** Milliseconds since 1970; undefined if never. */
-  readonly lastVerified?: number | undefined;
-  readonly nextDue?: number | undefined;
-}
-
-export interface LedgerEvent {
-  readonly at: number;
-  readonly kind: string;
-  readonly mirror?: MirrorId | undefined;
-  readonly object?: string | undefined;
-  readonly by: string;
-  readonly detail: string;
 }
 
 /**
@@ -78,27 +55,3 @@ export interface Catalog extends AsyncDisposable {
 }
 
 export type MetaValue = string | Uint8Array;
-
-/** Health in clear. Written by clients and keyless workers alike; lost, it is rebuilt by listing. */
-export interface Ledger {
-  /** Inserts or replaces what is known of copies, in one transaction. */
-  record(copies: readonly LedgerCopy[]): Promise<void>;
-  /** All copies that pass the filter, by object name, then by mirror. */
-  copies(filter?: CopyFilter): AsyncIterable<LedgerCopy>;
-  /**
-   * Changes the state of one copy; a copy that is not known is added as live, with 0 bytes. `at` is
-   * when somebody looked: it becomes `lastVerified`, except for the states debt and quarantined,
-   * which nobody reads off a copy.
-   */
-  setState(object: string, mirror: MirrorId, state: CopyState, at: number): Promise<void>;
-  addEvent(event: LedgerEvent): Promise<void>;
-  /** The latest events, at most `limit`, the last one added first. */
-  events(limit: number): Promise<readonly LedgerEvent[]>;
-}
-
-export interface CopyFilter {
-  readonly mirror?: MirrorId | undefined;
-  readonly state?: CopyState | undefined;
-  /** If given, a `lastVerified` after it is left out: a date in the future proves nothing. */
-  readonly now?: number | undefined;
-}

@@ -12,6 +12,8 @@
  * 5. No read holds the file between two of its steps, so that a slow reader stops no writer.
  */
 export * from './catalog.ts';
+export * from './ledger.ts';
+export type { Lease, Leases, LeaseTerm } from './leases.ts';
 export { openCatalog, parseCatalogUrl } from './catalog-url.ts';
 export type { CatalogPlace } from './catalog-url.ts';
 export { MemoryCatalog } from './memory-catalog.ts';

@@ -1,6 +1,6 @@
 import { isHex16 } from '../base/index.ts';
 import { assert } from '../errors/index.ts';
-import type { CopyState, LedgerCopy, LedgerEvent, ObjectLife } from './catalog.ts';
+import type { CopyState, LedgerCopy, LedgerEvent, NextDue, ObjectLife } from './ledger.ts';
 
 export const copyStates: readonly CopyState[] = [
   'stored',
@@ -18,6 +18,11 @@ export function isLookedAt(state: CopyState): boolean {
   return state !== 'debt' && state !== 'quarantined';
 }
 
+/** True if a copy in that state can be verified: there is something to read, or there should be. */
+export function isVerifiable(state: CopyState): boolean {
+  return state !== 'debt' && state !== 'quarantined';
+}
+
 /** The copy without a date that `now` shows to be wrong. */
 export function withoutFuture(copy: LedgerCopy, now: number | undefined): LedgerCopy {
   const { lastVerified } = copy;
@@ -29,6 +34,15 @@ export function assertCopy(copy: LedgerCopy): void {
   assert(copy.object !== '' && isHex16(copy.mirror), `Ledger: ${copy.object} has no valid mirror`);
   assert(isCount(copy.bytes), `Ledger: the size of ${copy.object} is invalid`);
   assert(isTime(copy.lastVerified) && isTime(copy.nextDue), `Ledger: a time of ${copy.object}`);
+}
+
+export function assertNextDue({ object, mirror, nextDue }: NextDue): void {
+  assert(object !== '' && isHex16(mirror), `Ledger: ${object} has no valid mirror`);
+  assert(Number.isSafeInteger(nextDue), `Ledger: the next time of ${object} is invalid`);
+}
+
+export function assertLimit(limit: number): void {
+  assert(Number.isSafeInteger(limit) && limit >= 0, 'Ledger: a limit is a whole number');
 }
 
 export function assertEvent(event: LedgerEvent): void {

@@ -1,5 +1,6 @@
 import { assertRow, mayAppend } from './append-check.ts';
-import type { Catalog, EntryRow, Ledger, MetaValue, Tip } from './catalog.ts';
+import type { Catalog, EntryRow, MetaValue, Tip } from './catalog.ts';
+import type { Ledger } from './ledger.ts';
 import { MemoryLedger } from './memory-ledger.ts';
 
 /** A catalog that lives as long as the object: for tests, and for looking at a mirror alone. */

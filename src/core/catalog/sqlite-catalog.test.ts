@@ -18,7 +18,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MirrorId } from '../base/index.ts';
 import { isVersionsError } from '../errors/index.ts';
-import { catalogContract, collect, fill, makeRow, tipOf } from '../../../test/contract/catalog.ts';
+import { catalogContract, fill, makeRow, tipOf } from '../../../test/contract/catalog.ts';
+import { collect } from '../../../test/contract/collect.ts';
 import { SqliteCatalog } from './sqlite-catalog.ts';
 
 catalogContract('in an SQLite file', async () => {

@@ -4,7 +4,8 @@ import { dirname, resolve } from 'node:path';
 import { fromHex, type LineageId, type ObjectHash } from '../base/index.ts';
 import { systemErrorCode } from '../errors/index.ts';
 import { assertRow, mayAppend } from './append-check.ts';
-import type { Catalog, EntryRow, Ledger, MetaValue, Tip } from './catalog.ts';
+import type { Catalog, EntryRow, MetaValue, Tip } from './catalog.ts';
+import type { Ledger } from './ledger.ts';
 import {
   catalogDamaged,
   catalogError,

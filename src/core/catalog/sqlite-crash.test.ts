@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { collect } from '../../../test/contract/catalog.ts';
+import { collect } from '../../../test/contract/collect.ts';
 import { SqliteCatalog } from './sqlite-catalog.ts';
 
 let directory: string;

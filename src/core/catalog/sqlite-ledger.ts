@@ -1,25 +1,44 @@
 import { fromHex, type MirrorId } from '../base/index.ts';
-import type { CopyFilter, CopyState, Ledger, LedgerCopy, LedgerEvent } from './catalog.ts';
+import type { Lease, LeaseTerm } from './leases.ts';
+import type {
+  CopyFilter,
+  CopyState,
+  Ledger,
+  LedgerCopy,
+  LedgerEvent,
+  NextDue,
+  ObjectLife,
+} from './ledger.ts';
 import {
   assertCopy,
   assertEvent,
+  assertLimit,
+  assertNextDue,
   copyStates,
   isLookedAt,
   objectLives,
   withoutFuture,
 } from './ledger-rules.ts';
 import type { SqliteDatabase, SqliteRow } from './sqlite-database.ts';
+import { SqliteLeases } from './sqlite-leases.ts';
 
 const pageRows = 500;
 const eventsMax = 1_000_000;
+const dueMax = 1_000_000;
 const nothing: Uint8Array = new Uint8Array();
+const selectCopy = `
+  SELECT object, mirror, bytes, state, last_verified, next_due,
+    coalesce((SELECT life FROM lives WHERE lives.object = copies.object), 'live') AS life
+  FROM copies`;
 
 /** The ledger of a `SqliteCatalog`. */
 export class SqliteLedger implements Ledger {
   readonly #database: SqliteDatabase;
+  readonly #leases: SqliteLeases;
 
   constructor(database: SqliteDatabase) {
     this.#database = database;
+    this.#leases = new SqliteLeases(database);
   }
 
   async record(copies: readonly LedgerCopy[]): Promise<void> {
@@ -29,16 +48,16 @@ export class SqliteLedger implements Ledger {
       for (const copy of copies) {
         this.#database.run(
           `INSERT OR REPLACE INTO copies
-           (object, mirror, bytes, life, state, last_verified, next_due)
-           VALUES (?, ?, ?, ?, ?, ?, ?)`,
+           (object, mirror, bytes, state, last_verified, next_due)
+           VALUES (?, ?, ?, ?, ?, ?)`,
           copy.object,
           fromHex(copy.mirror),
           copy.bytes,
-          copy.life,
           copy.state,
           copy.lastVerified ?? null,
           copy.nextDue ?? null,
         );
+        if (copy.life !== 'live') this.#setLife(copy.object, copy.life);
       }
     });
   }
@@ -58,7 +77,7 @@ export class SqliteLedger implements Ledger {
       if (state !== 'stored') conditions.push("state <> 'stored'");
     }
     const where = conditions.join(' AND ');
-    const sql = `SELECT * FROM copies WHERE ${where} ORDER BY object, mirror LIMIT ${pageRows}`;
+    const sql = `${selectCopy} WHERE ${where} ORDER BY object, mirror LIMIT ${pageRows}`;
     let after: readonly [string, Uint8Array] = ['', nothing];
     for (;;) {
       const page = this.#database.all(sql, ...after, ...values);
@@ -71,12 +90,17 @@ export class SqliteLedger implements Ledger {
     }
   }
 
+  async copiesOf(object: string): Promise<readonly LedgerCopy[]> {
+    const sql = `${selectCopy} WHERE object = ? ORDER BY mirror`;
+    return this.#database.all(sql, object).map(copyOf);
+  }
+
   async setState(object: string, mirror: MirrorId, state: CopyState, at: number): Promise<void> {
     const lastVerified = isLookedAt(state) ? at : undefined;
     assertCopy({ object, bytes: 0, life: 'live', mirror, state, lastVerified });
     this.#database.run(
-      `INSERT INTO copies (object, mirror, bytes, life, state, last_verified)
-       VALUES (?, ?, 0, 'live', ?, ?)
+      `INSERT INTO copies (object, mirror, bytes, state, last_verified)
+       VALUES (?, ?, 0, ?, ?)
        ON CONFLICT (object, mirror) DO UPDATE SET
          state = excluded.state,
          last_verified = coalesce(excluded.last_verified, last_verified)`,
@@ -85,6 +109,55 @@ export class SqliteLedger implements Ledger {
       state,
       lastVerified ?? null,
     );
+  }
+
+  async due(mirror: MirrorId, now: number, limit: number): Promise<readonly LedgerCopy[]> {
+    assertLimit(limit);
+    // The expressions are those of the index `copies_due`, so that it is used.
+    const sql = `${selectCopy}
+      WHERE mirror = ? AND state NOT IN ('debt', 'quarantined') AND coalesce(next_due, 0) <= ?
+        AND NOT EXISTS
+          (SELECT 1 FROM lives WHERE lives.object = copies.object AND life = 'swept')
+      ORDER BY coalesce(next_due, 0), object LIMIT ?`;
+    return this.#database.all(sql, fromHex(mirror), now, Math.min(limit, dueMax)).map(copyOf);
+  }
+
+  async setDue(copies: readonly NextDue[]): Promise<void> {
+    for (const copy of copies) assertNextDue(copy);
+    if (copies.length === 0) return;
+    const sql = 'UPDATE copies SET next_due = ? WHERE object = ? AND mirror = ?';
+    this.#database.write(() => {
+      for (const { object, mirror, nextDue } of copies) {
+        this.#database.run(sql, nextDue, object, fromHex(mirror));
+      }
+    });
+  }
+
+  async lifeOf(object: string): Promise<ObjectLife> {
+    const row = this.#database.get('SELECT life FROM lives WHERE object = ?', object);
+    return row?.word('life', objectLives) ?? 'live';
+  }
+
+  async setLife(objects: readonly string[], life: ObjectLife): Promise<void> {
+    if (objects.length === 0) return;
+    this.#database.write(() => {
+      for (const object of objects) {
+        this.#setLife(object, life);
+        if (life === 'swept') this.#database.run('DELETE FROM copies WHERE object = ?', object);
+      }
+    });
+  }
+
+  acquireLease(name: string, holder: string, term: LeaseTerm): Promise<Lease> {
+    return this.#leases.acquireLease(name, holder, term);
+  }
+
+  renewLease(lease: Lease, term: LeaseTerm): Promise<Lease> {
+    return this.#leases.renewLease(lease, term);
+  }
+
+  releaseLease(lease: Lease): Promise<void> {
+    return this.#leases.releaseLease(lease);
   }
 
   async addEvent(event: LedgerEvent): Promise<void> {
@@ -103,6 +176,15 @@ export class SqliteLedger implements Ledger {
   async events(limit: number): Promise<readonly LedgerEvent[]> {
     const sql = 'SELECT * FROM events ORDER BY id DESC LIMIT ?';
     return this.#database.all(sql, Math.min(Math.max(0, limit), eventsMax)).map(eventOf);
+  }
+
+  #setLife(object: string, life: ObjectLife): void {
+    const sql =
+      life === 'live'
+        ? "DELETE FROM lives WHERE object = ?1 AND life <> 'swept'"
+        : `INSERT INTO lives (object, life) VALUES (?1, '${life}')
+           ON CONFLICT (object) DO UPDATE SET life = excluded.life WHERE life <> 'swept'`;
+    this.#database.run(sql, object);
   }
 }
 

@@ -42,7 +42,6 @@ const schema = `
     object TEXT NOT NULL,
     mirror BLOB NOT NULL CHECK (length(mirror) = 16),
     bytes INTEGER NOT NULL,
-    life TEXT NOT NULL,
     state TEXT NOT NULL,
     last_verified INTEGER,
     next_due INTEGER,
@@ -50,6 +49,21 @@ const schema = `
   ) STRICT, WITHOUT ROWID;
 
   CREATE INDEX copies_not_stored ON copies (state, object, mirror) WHERE state <> 'stored';
+
+  CREATE INDEX copies_due ON copies (mirror, coalesce(next_due, 0), object)
+  WHERE state NOT IN ('debt', 'quarantined');
+
+  CREATE TABLE lives (
+    object TEXT PRIMARY KEY NOT NULL,
+    life TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE leases (
+    name TEXT PRIMARY KEY NOT NULL,
+    holder TEXT NOT NULL,
+    token INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE events (
     id INTEGER PRIMARY KEY,
