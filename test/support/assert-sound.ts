@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { expect } from 'vitest';
+import type { SnapshotInfo } from '../../src/core/index.ts';
 import { readPackDirectory } from '../../src/core/repository/index.ts';
 import type { TestRepository } from './test-repository.ts';
 import { type TreeItem, treeImage } from './tree-image.ts';
@@ -74,13 +75,17 @@ export async function assertStoredOnce(repository: TestRepository): Promise<void
   expect(summary).toEqual([]);
 }
 
-/** Every snapshot restores to the tree that it was made of. */
+/** Every snapshot, or each of those given, restores to the tree that it was made of. */
 export async function assertRestores(
   repository: TestRepository,
-  { source, images }: Pick<Soundness, 'source' | 'images'>,
+  {
+    source,
+    images,
+    snapshots,
+  }: Pick<Soundness, 'source' | 'images'> & { readonly snapshots?: readonly SnapshotInfo[] },
 ): Promise<void> {
   const current = treeImage(source);
-  for (const snapshot of await repository.snapshots()) {
+  for (const snapshot of snapshots ?? (await repository.snapshots())) {
     const target = repository.path('restored');
     const { problems } = await repository.restore(target, { snapshot });
     expect(problems).toEqual([]);

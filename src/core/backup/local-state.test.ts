@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytes, TemporaryDirectory } from '../../../test/fidelity/temporary-directory.ts';
 import { SeededRandom } from '../../../test/support/seeded-random.ts';
@@ -68,6 +69,33 @@ const hash = random.bytes(32);
 const tree = random.bytes(32);
 const expected = (count: number): string[] =>
   Array.from({ length: count }, (_, number) => plain(itemOf(number)));
+
+/** Threads that open the state at one moment and each put a directory; resolves to what failed. */
+function openAtOnce(file: string, count: number): Promise<readonly string[]> {
+  const gate = new Int32Array(new SharedArrayBuffer(4));
+  const script = `
+    const { workerData: { module, gate, count, at, file, source } } = require('node:worker_threads');
+    import(module).then(({ LocalState }) => {
+      Atomics.add(gate, 0, 1);
+      while (Atomics.load(gate, 0) < count);
+      const state = LocalState.open(file);
+      state.begin();
+      const bytes = new Uint8Array(32).fill(at);
+      state.putDirectory(source, '/' + at, { hash: bytes, tree: bytes });
+      state.save();
+      state[Symbol.dispose]();
+    });`;
+  const module = new URL('local-state.ts', import.meta.url).href;
+  const threads = Array.from({ length: count }, (_, at) => {
+    const workerData = { module, gate, count, at, file, source };
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const thread = new Worker(script, { eval: true, workerData });
+    thread.on('error', (error) => resolve(error.message));
+    thread.on('exit', () => resolve(''));
+    return promise;
+  });
+  return Promise.all(threads);
+}
 
 describe('LocalState', () => {
   it('is empty and private when it is new', () => {
@@ -144,6 +172,18 @@ describe('LocalState', () => {
     expect(state.savedAfter()).toBe(tipText(tipOf(1)));
     expect(itemsIn(state, source, bytes('/d'))).toEqual(expected(3));
     expect(state.directory(source, bytes('/d'))).toBeUndefined();
+  });
+
+  it('is made by many at once without taking the file away from one another', async () => {
+    for (let round = 0; round < 5; round++) {
+      const file = directory.text(`cache/round-${round}.db`);
+      expect(await openAtOnce(file, 4)).toEqual(['', '', '', '']);
+      using state = LocalState.open(file);
+      const found = [0, 1, 2, 3].map((at) => state.directory(source, bytes(`/${at}`))?.hash);
+      expect(found.map((known) => toHex(known ?? hash))).toEqual(
+        [0, 1, 2, 3].map((at) => toHex(new Uint8Array(32).fill(at))),
+      );
+    }
   });
 
   it('forgets everything when it is cleared', () => {

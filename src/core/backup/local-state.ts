@@ -35,6 +35,11 @@ const itemPageBytes = 256 * 1024;
 const checksumBytes = 4;
 /** SQLite's codes for a file that is damaged or is no database. */
 const damageCodes: ReadonlySet<unknown> = new Set([11, 26]);
+/** Beside damage, what a database of something else gives: tables or columns are not there. */
+const foreignCode = 1;
+/** How long it is waited for another process that writes. */
+const busyTimeoutMs = 30_000;
+const busyCode = 5;
 
 /**
  * What change detection remembers of each source: directory hashes to decide "unchanged" at once,
@@ -103,7 +108,10 @@ export class LocalState implements Disposable {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     try {
       return new LocalState(path);
-    } catch {
+    } catch (error) {
+      // Only then: another process may have it open, and a file taken away from it loses both.
+      const code = sqliteCode(error);
+      if (!damageCodes.has(code) && code !== foreignCode) throw error;
       removeFiles(path);
       return new LocalState(path);
     }
@@ -226,7 +234,8 @@ export class LocalState implements Disposable {
   /** Forgets everything. */
   clear(): void {
     this.#database.exec(
-      'DELETE FROM directories; DELETE FROM items; DELETE FROM meta; DELETE FROM resumed;',
+      `BEGIN IMMEDIATE; DELETE FROM directories; DELETE FROM items; DELETE FROM meta;
+      DELETE FROM resumed; COMMIT;`,
     );
   }
 
@@ -243,8 +252,7 @@ export class LocalState implements Disposable {
     try {
       return action();
     } catch (error) {
-      const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
-      throw damageCodes.has(code) ? this.#damaged(error) : error;
+      throw damageCodes.has(sqliteCode(error)) ? this.#damaged(error) : error;
     }
   }
 
@@ -323,30 +331,63 @@ function removeFiles(path: string): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
 }
 
+/** SQLite's primary result code, if it is an error of SQLite's. */
+function sqliteCode(error: unknown): number | undefined {
+  const extended = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+  return typeof extended === 'number' ? extended & 0xff : undefined;
+}
+
 function openDatabase(path: string): DatabaseSync {
-  const database = new DatabaseSync(path);
+  const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
+    setWriteAhead(database);
     // Lost after a power cut it only costs a full read; so it need not wait for the disk.
-    database.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;',
-    );
-    const version = database.prepare('PRAGMA user_version').get()?.['user_version'];
-    if (version !== schemaVersion) {
-      database.exec(`
-        DROP TABLE IF EXISTS directories; DROP TABLE IF EXISTS items; DROP TABLE IF EXISTS meta;
-        DROP TABLE IF EXISTS resumed;
-        CREATE TABLE resumed (source BLOB, path BLOB, fingerprint BLOB, entry BLOB,
-          PRIMARY KEY (source, path));
-        CREATE TABLE directories (source BLOB, path BLOB, hash BLOB, tree BLOB,
-          PRIMARY KEY (source, path)) WITHOUT ROWID;
-        CREATE TABLE items (source BLOB, path BLOB, page INTEGER, items BLOB,
-          PRIMARY KEY (source, path, page));
-        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
-        PRAGMA user_version = ${schemaVersion};`);
-    }
+    database.exec('PRAGMA synchronous = NORMAL;');
+    if (schemaOf(database) !== schemaVersion) makeTables(database);
     return database;
   } catch (error) {
     database.close();
     throw error;
   }
+}
+
+/**
+ * SQLite does not wait where two processes switch the same new file at once: it says "busy" to one
+ * of them at once, which then asks again.
+ */
+function setWriteAhead(database: DatabaseSync): void {
+  const pauseMs = 10;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; ; waitedMs += pauseMs) {
+    try {
+      database.exec('PRAGMA journal_mode = WAL');
+      return;
+    } catch (error) {
+      if (sqliteCode(error) !== busyCode || waitedMs >= busyTimeoutMs) throw error;
+      Atomics.wait(pause, 0, 0, pauseMs);
+    }
+  }
+}
+
+function schemaOf(database: DatabaseSync): unknown {
+  return database.prepare('PRAGMA user_version').get()?.['user_version'];
+}
+
+function makeTables(database: DatabaseSync): void {
+  database.exec('BEGIN IMMEDIATE');
+  // Another process may have been faster.
+  if (schemaOf(database) !== schemaVersion) {
+    database.exec(`
+      DROP TABLE IF EXISTS directories; DROP TABLE IF EXISTS items; DROP TABLE IF EXISTS meta;
+      DROP TABLE IF EXISTS resumed;
+      CREATE TABLE resumed (source BLOB, path BLOB, fingerprint BLOB, entry BLOB,
+        PRIMARY KEY (source, path));
+      CREATE TABLE directories (source BLOB, path BLOB, hash BLOB, tree BLOB,
+        PRIMARY KEY (source, path)) WITHOUT ROWID;
+      CREATE TABLE items (source BLOB, path BLOB, page INTEGER, items BLOB,
+        PRIMARY KEY (source, path, page));
+      CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
+      PRAGMA user_version = ${schemaVersion};`);
+  }
+  database.exec('COMMIT');
 }
