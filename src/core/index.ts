@@ -54,3 +54,5 @@ export {
 } from './backup/index.ts';
 export { runRestore, type RestoreOptions, type RestoreSummary } from './restore/index.ts';
 export type { VerifyLevel } from './verify/index.ts';
+export { copyObject, payDebt, payDebts, type Copied, type CopyOptions } from './heal/index.ts';
+export { judgeFor, type Judge } from './verify/index.ts';

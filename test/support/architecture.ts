@@ -44,7 +44,7 @@ export const rooms: RoomTable = {
   mirror: ['store', 'catalog'],
   // Keyless: neither may ever import crypto.
   verify: ['mirror', 'catalog', 'format'],
-  heal: ['mirror', 'catalog', 'format'],
+  heal: ['verify', 'mirror', 'catalog', 'format'],
   workers: [...algorithms, 'format', 'files'],
   repository: belowRepository,
   snapshot: ['repository', ...belowRepository],

@@ -20,6 +20,7 @@ export * from './key-object.ts';
 export * from './list-page-builder.ts';
 export * from './list-page.ts';
 export * from './marker-object.ts';
+export * from './object-name.ts';
 export * from './pack-end.ts';
 export { decodeSnapshotRecord, encodeSnapshotRecord } from './snapshot-record.ts';
 export type { SnapshotRecord, SnapshotStats } from './snapshot-record.ts';

@@ -1,7 +1,6 @@
-import { byteStringFromText, displayPath, hashOfPack } from '../base/index.ts';
-import { VersionsError } from '../errors/index.ts';
-import { decodeConfig, decodeEntryObject, decodeMarker, objectHashOf } from '../format/index.ts';
-import type { Mirror } from '../mirror/index.ts';
+import { byteStringFromText, displayPath, hashOfPack, type ObjectHash } from '../base/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { decodeConfig, decodeEntryObject } from '../format/index.ts';
 import {
   entryKey,
   keyObjectKey,
@@ -11,11 +10,14 @@ import {
   type Repository,
 } from '../repository/index.ts';
 import {
+  type Judge,
+  judgeFor,
   sortedByKey,
   verifyMirrors,
   type ExpectedObject,
   type VerifyLevel,
 } from '../verify/index.ts';
+import type { WorkerPool } from '../workers/index.ts';
 import { checkStructure, type StructureLoss } from './check-structure.ts';
 
 export interface VerifyOptions {
@@ -69,14 +71,7 @@ export async function runVerify(
   const [result] = await Promise.all([
     verifyMirrors(mirrors.mirrors, expected, {
       level,
-      hash: async (object) => {
-        // Stores give every object in memory of its own, so it moves.
-        const buffer = object.buffer;
-        const transfer =
-          buffer instanceof ArrayBuffer && buffer.byteLength === object.byteLength ? [buffer] : [];
-        return (await pool.run({ type: 'hash', bytes: object }, object.byteLength, transfer)).hash;
-      },
-      checkNamed: (key, object, mirror) => checkNamed(key, object, mirror, repository),
+      judge: judgeOf(repository, pool),
       monitor,
       signal,
     }),
@@ -131,19 +126,26 @@ async function expectedObjects(repository: Repository): Promise<readonly Expecte
   return sortedByKey(expected);
 }
 
-function checkNamed(key: string, bytes: Uint8Array, mirror: Mirror, repository: Repository): void {
-  const config = key === 'config' ? decodeConfig(bytes) : undefined;
-  const marker = key === 'mirror' ? decodeMarker(bytes) : undefined;
-  const owner = config?.config.repository ?? marker?.repository;
-  const fits = owner === repository.id && (marker === undefined || marker.mirror === mirror.id);
-  if (config) repository.keys.checkConfigMac(config.macInput, config.mac);
-  if (fits) return;
-  throw new VersionsError(
-    'Corrupt',
-    'OBJECT_FOREIGN',
-    `The object "${key}" of mirror ${mirror.name} is not that of this repository`,
-    {
-      context: { hash: objectHashOf(bytes) },
-    },
-  );
+/** Hashes in the workers; the MAC of `config` is checked too, as there are keys. */
+function judgeOf(repository: Repository, pool: WorkerPool): Judge {
+  const hash = async (object: Uint8Array): Promise<ObjectHash> => {
+    // Stores give every object in memory of its own, so it moves.
+    const { buffer } = object;
+    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === object.byteLength;
+    const task = { type: 'hash', bytes: object } as const;
+    return (await pool.run(task, object.byteLength, isWhole ? [buffer] : [])).hash;
+  };
+  const judge = judgeFor({ repository: repository.id, hash });
+  return async (key, bytes, mirror) => {
+    const verdict = await judge(key, bytes, mirror);
+    if (verdict !== undefined || key !== 'config') return verdict;
+    const { macInput, mac } = decodeConfig(bytes);
+    try {
+      repository.keys.checkConfigMac(macInput, mac);
+      return undefined;
+    } catch (error) {
+      if (!isVersionsError(error)) throw error;
+      return error.message;
+    }
+  };
 }

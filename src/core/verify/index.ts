@@ -7,4 +7,6 @@
  * nothing.
  */
 export * from './expected-objects.ts';
+export * from './judge.ts';
+export * from './read-copy.ts';
 export * from './verify-mirrors.ts';

@@ -19,7 +19,8 @@ for (let number = 0; number < 12; number++) {
   const content = seededBytes(number, 1000 + number);
   contents.set(keyOf(['packs/ab', 'keys', 'payloads'][number % 3] ?? '', content), content);
 }
-contents.set('config', Buffer.from('the config'));
+const config = Buffer.from('the config');
+contents.set('config', config);
 const keys = [...contents.keys()].toSorted();
 const packs = keys.filter((key) => key.startsWith('packs/'));
 const expected: readonly ExpectedObject[] = sortedByKey([
@@ -50,10 +51,10 @@ function verify(
 ): Promise<VerifyMirrorsResult> {
   return verifyMirrors(mirrors, expected, {
     level,
-    hash: async (bytes) => objectHashOf(bytes),
-    checkNamed: (key, bytes) => {
-      if (key === 'config' && !Buffer.from(bytes).equals(Buffer.from('the config')))
-        throw new VersionsError('Corrupt', 'CONFIG_DAMAGED', 'The config is damaged');
+    judge: async (key, bytes) => {
+      if (key === 'config') return Buffer.from(bytes).equals(config) ? undefined : 'It is damaged';
+      if (key === 'mirror' || key.endsWith(objectHashOf(bytes))) return undefined;
+      return 'It has another hash';
     },
     monitor,
     ...more,
@@ -217,18 +218,18 @@ describe('verifyMirrors', () => {
   it('stops when it is told to', async () => {
     const controller = new AbortController();
     const reason = new VersionsError('Cancelled', 'CANCELLED', 'Stopped by the user');
-    const hash = async (bytes: Uint8Array): Promise<ObjectHash> => {
+    const judge = async (): Promise<undefined> => {
       controller.abort(reason);
-      return objectHashOf(bytes);
+      return undefined;
     };
-    await expect(verify('data', { hash, signal: controller.signal })).rejects.toBe(reason);
+    await expect(verify('data', { judge, signal: controller.signal })).rejects.toBe(reason);
     expect(monitor.findings).toEqual([]);
   });
 
   it('does not hide a fault of its own', async () => {
-    const hash = async (): Promise<ObjectHash> => {
+    const judge = async (): Promise<never> => {
       throw new VersionsError('Internal', 'WORKER_FAILED', 'A worker thread failed');
     };
-    await expect(verify('data', { hash })).rejects.toMatchObject({ code: 'WORKER_FAILED' });
+    await expect(verify('data', { judge })).rejects.toMatchObject({ code: 'WORKER_FAILED' });
   });
 });

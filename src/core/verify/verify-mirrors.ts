@@ -1,18 +1,17 @@
-import type { ObjectHash } from '../base/index.ts';
-import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
+import { isVersionsError } from '../errors/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import type { Finding, FindingKind, Monitor } from '../monitor/index.ts';
 import { objectPrefixes, type ExpectedObject } from './expected-objects.ts';
+import type { Judge } from './judge.ts';
+import { readCopy } from './read-copy.ts';
 
 export type VerifyLevel = 'quick' | 'structure' | 'data';
 
 export interface VerifyMirrorsOptions {
   /** `quick`: only lists. `structure`: reads small objects whole. `data`: reads every byte. */
   readonly level: VerifyLevel;
-  /** The SHA-256 of bytes, computed wherever there is a processor free for it. May take the buffer. */
-  readonly hash: (bytes: Uint8Array) => Promise<ObjectHash>;
-  /** Throws if the bytes of `config` or `mirror` are not whole and this repository's. */
-  readonly checkNamed: (key: string, bytes: Uint8Array, mirror: Mirror) => void;
+  /** Says whether bytes are the object. */
+  readonly judge: Judge;
   readonly monitor: Monitor;
   readonly signal?: AbortSignal | undefined;
 }
@@ -62,7 +61,7 @@ export async function verifyMirrors(
     await eachAtOnce(seen.present, readsAtOnce, async (object) => {
       options.signal?.throwIfAborted();
       if (!mustRead(object, options.level)) return;
-      const copy = await readCopy(mirror, object, options);
+      const copy = await lookAt(mirror, object, options);
       bytesRead += copy.bytesRead;
       options.monitor.count('objectsDone', 1);
       options.monitor.count('bytesDone', copy.bytesRead);
@@ -164,40 +163,15 @@ function extraFinding(mirror: Mirror, key: string): Finding {
   return { kind: 'extra', mirror: mirror.name, object: key, healable: true, detail };
 }
 
-async function readCopy(
+/** Reads a copy twice if need be; its bytes may be gone afterwards. */
+async function lookAt(
   mirror: Mirror,
   object: ExpectedObject,
   options: VerifyMirrorsOptions,
 ): Promise<{ readonly bytesRead: number; readonly bad?: BadCopy }> {
-  let bytesRead = 0;
-  for (let attempt = 1; ; attempt++) {
-    let kind: FindingKind = 'corrupt';
-    let detail: string;
-    try {
-      const bytes = await mirror.store.get(object.key, { signal: options.signal });
-      bytesRead += bytes.byteLength;
-      if (object.hash === undefined) {
-        options.checkNamed(object.key, bytes, mirror);
-        return { bytesRead };
-      }
-      const hash = await options.hash(bytes);
-      if (hash === object.hash) return { bytesRead };
-      detail = `Its bytes have the SHA-256 ${hash}`;
-    } catch (error) {
-      // A fault of the program says nothing about the copy.
-      if (isVersionsError(error, 'Cancelled', 'Internal') || options.signal?.aborted) throw error;
-      kind = kindOfError(error);
-      detail = errorMessage(error);
-    }
-    // A first bad read is only a suspicion: cables and memory fail too.
-    if (attempt === 2) return { bytesRead, bad: { mirror, object, kind, detail } };
-  }
-}
-
-function kindOfError(error: unknown): FindingKind {
-  if (error instanceof VersionsError && error.kind === 'NotFound') return 'missing';
-  if (error instanceof VersionsError && error.kind === 'Corrupt') return 'corrupt';
-  return 'unreadable';
+  const { bytesRead, bad } = await readCopy(mirror, object.key, options.judge, options.signal);
+  if (bad === undefined) return { bytesRead };
+  return { bytesRead, bad: { mirror, object, kind: bad.kind, detail: bad.detail } };
 }
 
 /** Runs `work` over all items, `limit` at a time; the first failure ends it. */

@@ -1,0 +1,65 @@
+import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
+import type { Mirror } from '../mirror/index.ts';
+import type { FindingKind } from '../monitor/index.ts';
+import type { Judge } from './judge.ts';
+
+/** What reading a copy gave. */
+export interface ReadCopy {
+  /** The whole object, if the copy is good. */
+  readonly good?: Uint8Array | undefined;
+  /** Why it is not, after a second look. */
+  readonly bad?: BadRead | undefined;
+  /** In both reads, if there were two. */
+  readonly bytesRead: number;
+}
+
+export interface BadRead {
+  readonly kind: FindingKind;
+  readonly detail: string;
+  /** What was there, if anything could be read. */
+  readonly bytes?: Uint8Array | undefined;
+}
+
+/**
+ * Reads the copy of an object in one mirror and judges it. A bad read is only a suspicion, because
+ * cables and memory fail too: the copy is bad if a second read agrees. Throws only what says
+ * nothing about the copy: `Cancelled`, and faults of the program.
+ */
+export async function readCopy(
+  mirror: Mirror,
+  key: string,
+  judge: Judge,
+  signal?: AbortSignal,
+): Promise<ReadCopy> {
+  let bytesRead = 0;
+  for (let attempt = 1; ; attempt++) {
+    const { bytes, bad } = await readOnce(mirror, key, judge, signal);
+    bytesRead += bytes?.byteLength ?? 0;
+    if (bad === undefined) return { good: bytes, bytesRead };
+    if (attempt === 2) return { bad: { ...bad, bytes }, bytesRead };
+  }
+}
+
+async function readOnce(
+  mirror: Mirror,
+  key: string,
+  judge: Judge,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly bytes?: Uint8Array; readonly bad?: Omit<BadRead, 'bytes'> }> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await mirror.store.get(key, { signal });
+  } catch (error) {
+    if (isVersionsError(error, 'Cancelled', 'Internal') || signal?.aborted) throw error;
+    return { bad: { kind: kindOfError(error), detail: errorMessage(error) } };
+  }
+  const verdict = await judge(key, bytes, mirror);
+  return verdict === undefined ? { bytes } : { bytes, bad: { kind: 'corrupt', detail: verdict } };
+}
+
+/** What a failed read says of the copy. */
+export function kindOfError(error: unknown): FindingKind {
+  if (error instanceof VersionsError && error.kind === 'NotFound') return 'missing';
+  if (error instanceof VersionsError && error.kind === 'Corrupt') return 'corrupt';
+  return 'unreadable';
+}
