@@ -144,7 +144,8 @@ function printSummary({ output, measures }: Session, summary: BackupSummary): vo
   );
   if (summary.debts > 0) {
     // An absent mirror is one debt, however much it was not given, so no number is shown.
-    output.note('Not every mirror got everything; versions verify says what is missing where.');
+    const names = summary.mirrorsBehind.map(safeText).join(', ');
+    output.note(`Not everything is on ${names}; when it is back: versions mirror sync`);
   }
   const what = snapshotId === undefined ? 'no snapshot' : `snapshot ${snapshotId.slice(0, 8)}`;
   const how = summary.partial ? ' (partial)' : '';

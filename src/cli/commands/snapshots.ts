@@ -2,6 +2,8 @@ import {
   byteStringFromText,
   fitsFilter,
   listSnapshots,
+  type SnapshotCopies,
+  snapshotCopies,
   type SnapshotInfo,
 } from '../../core/index.ts';
 import {
@@ -11,6 +13,7 @@ import {
   formatTime,
   isoTime,
 } from '../output/measures.ts';
+import type { JsonDocument } from '../output/output.ts';
 import { pathsFields, shownPath } from '../output/path-fields.ts';
 import { safeText } from '../output/safe-text.ts';
 import { renderTable } from '../output/text-table.ts';
@@ -24,9 +27,11 @@ export async function run(session: Session): Promise<CommandResult> {
   await using opened = await openForReading(session);
   const all = listSnapshots(opened.repository);
   const snapshots = all.filter((snapshot) => isWanted(session, snapshot));
+  const copies = await snapshotCopies(opened.repository);
+  const listed = snapshots.map((snapshot) => ({ ...snapshot, copies: copies.get(snapshot.id) }));
   const { output } = session;
-  for (const snapshot of snapshots) output.document(documentOf(snapshot));
-  for (const line of tableOf(session, snapshots)) output.line(line);
+  for (const snapshot of listed) output.document(documentOf(snapshot));
+  for (const line of tableOf(session, listed)) output.line(line);
   output.line(
     snapshots.length === all.length
       ? formatCounted(all.length, 'snapshot')
@@ -43,8 +48,12 @@ function isWanted({ settings }: Session, snapshot: SnapshotInfo): boolean {
   });
 }
 
-function documentOf(snapshot: SnapshotInfo): Readonly<Record<string, unknown>> & { type: string } {
+/** A snapshot, and on how many mirrors it is. */
+type Listed = SnapshotInfo & { readonly copies: SnapshotCopies | undefined };
+
+function documentOf(snapshot: Listed): JsonDocument {
   const { id, time, host, user, paths, tags, partial, problems, parent, stats, program } = snapshot;
+  const { copies } = snapshot;
   return {
     type: 'snapshot',
     id,
@@ -58,10 +67,12 @@ function documentOf(snapshot: SnapshotInfo): Readonly<Record<string, unknown>> &
     parent,
     stats,
     program,
+    mirrorsComplete: copies?.complete,
+    mirrorsTotal: copies?.mirrors,
   };
 }
 
-function tableOf({ measures }: Session, snapshots: readonly SnapshotInfo[]): string[] {
+function tableOf({ measures }: Session, snapshots: readonly Listed[]): string[] {
   if (snapshots.length === 0) return [];
   const rows = snapshots.map((snapshot) => [
     snapshot.id.slice(0, idLength),
@@ -76,7 +87,11 @@ function tableOf({ measures }: Session, snapshots: readonly SnapshotInfo[]): str
   return renderTable([head, ...rows], new Set([3, 4]));
 }
 
-function marksOf({ partial, problems }: SnapshotInfo): string[] {
-  const marks = partial ? ['(partial)'] : [];
-  return problems > 0 ? [...marks, `(${formatCounted(problems, 'problem')})`] : marks;
+function marksOf({ partial, problems, copies }: Listed): string[] {
+  const isOwed = copies !== undefined && copies.complete < copies.mirrors;
+  return [
+    ...(partial ? ['(partial)'] : []),
+    ...(problems > 0 ? [`(${formatCounted(problems, 'problem')})`] : []),
+    ...(isOwed ? [`(on ${copies.complete} of ${formatCounted(copies.mirrors, 'mirror')})`] : []),
+  ];
 }

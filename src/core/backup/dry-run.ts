@@ -52,6 +52,7 @@ export async function dryRun(
       bytesStored: 0,
       durationMs: Math.round(clock.elapsed() - began),
       debts: 0,
+      mirrorsBehind: [],
       missingPaths: scan.missing.length,
     };
   } finally {

@@ -52,6 +52,8 @@ export interface BackupSummary {
   readonly durationMs: number;
   /** Objects that some mirror still lacks. */
   readonly debts: number;
+  /** Names of the mirrors that lack something of this run, absent ones included. */
+  readonly mirrorsBehind: readonly string[];
   readonly missingPaths: number;
   /** Why the run was cut short. */
   readonly stopReason?: VersionsError;

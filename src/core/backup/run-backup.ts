@@ -86,9 +86,15 @@ async function save(
     bytesStored: session.bytesStored,
     durationMs: Math.round(context.clock.elapsed() - began),
     debts: repository.debts.count + repository.mirrors.absent.length,
+    mirrorsBehind: mirrorsBehind(repository),
     missingPaths: saved.missing.length,
     ...(saved.stop === undefined ? {} : { stopReason: saved.stop }),
   };
+}
+
+function mirrorsBehind({ mirrors, debts }: Repository): readonly string[] {
+  const owing = mirrors.mirrors.filter(({ id }) => debts.owing.has(id));
+  return [...owing, ...mirrors.absent].map(({ name }) => name);
 }
 
 /**
@@ -123,7 +129,7 @@ async function keepState(work: BackupWork, saved: Saved): Promise<void> {
 async function finish({ repository, context }: BackupWork): Promise<void> {
   await repository.mirrors.drain();
   try {
-    await repository.debts.record(repository.catalog, context.clock.now());
+    await repository.debts.record(repository.catalog);
     await repository.saveCaches();
   } catch (error) {
     context.monitor.note(`The next run will take longer to start: ${errorMessage(error)}`);

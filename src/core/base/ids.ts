@@ -32,6 +32,10 @@ export function hashOfPack(name: PackName): ObjectHash {
   return name as string as ObjectHash;
 }
 
+export function isPackName(text: string): text is PackName {
+  return isHex32(text);
+}
+
 export function isObjectHash(text: string): text is ObjectHash {
   return isHex32(text);
 }

@@ -28,6 +28,8 @@ export interface MirrorSetOptions extends CallOptions {
   readonly clock: Clock;
   /** An object is stored at the quorum and missing in this mirror. Must not throw. */
   readonly onDebt?: ((key: string, mirror: MirrorId, error: VersionsError) => void) | undefined;
+  /** An object has reached the quorum. Must not throw. */
+  readonly onStored?: ((key: string) => void) | undefined;
   /** A mirror did not give a good copy of an object. Must not throw. */
   readonly onSuspect?: ((key: string, mirror: MirrorId, error: VersionsError) => void) | undefined;
   readonly limits?: Partial<MirrorLimits> | undefined;
@@ -139,7 +141,9 @@ export class MirrorSet implements AsyncDisposable {
     });
     void this.#leaveWhenSettled(write.settled, leave);
     // A write that waits for its turn hears the signal only then.
-    return raceAbort(write.reached, options.signal);
+    const stored = await raceAbort(write.reached, options.signal);
+    this.#options.onStored?.(key);
+    return stored;
   }
 
   /** Resolves when another object may come in: to be awaited before the next one is made. */

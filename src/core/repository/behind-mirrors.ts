@@ -51,9 +51,13 @@ async function catchUpMirror(
       debts.add(key, mirror.id, copyMissing(mirror, key));
     }
   }
-  await debts.record(catalog, clock.now());
+  await debts.record(catalog);
   if (isOlder || owed > 0) reportBehind(repository, mirror, { entries: rows.length, packs: owed });
-  for (const row of rows) await log.storeIn(mirror, row, signal);
+  for (const row of rows) {
+    await log.storeIn(mirror, row, signal);
+    const key = entryKey(row.lineage, row.number, row.hash);
+    await catalog.ledger.setState(key, mirror.id, 'stored', clock.now());
+  }
 }
 
 /** All rows of the catalog that a mirror does not list. */

@@ -16,9 +16,11 @@
 export { ChunkReader, openBlock, readPackDirectory, type PackDirectory } from './chunk-reader.ts';
 export { connectRepository, type ConnectOptions, type Connected } from './connect-repository.ts';
 export type { Context, Doors, RepositoryPlaces, SecretSource } from './context.ts';
+export { expectedObjects } from './expected-objects.ts';
 export { initRepository, type InitOptions } from './init-repository.ts';
 export { addKeyFile } from './add-key.ts';
-export { entryKey, keyObjectKey, packKey, payloadKey } from './object-keys.ts';
+export { membersOf } from './membership.ts';
+export { packKey, parseEntryKey } from './object-keys.ts';
 export { openRepository, type OpenOptions } from './open-repository.ts';
 export type { PackInfo, PackLife } from './pack-list.ts';
 export { recoverPacks } from './recover-packs.ts';

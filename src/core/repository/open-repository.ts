@@ -19,6 +19,7 @@ import { EntryLog } from './entry-log.ts';
 import { statePathIn } from './index-cache.ts';
 import { unlock } from './key-access.ts';
 import { findLostPacks } from './lost-packs.ts';
+import { absentMembers, assertMembers } from './membership.ts';
 import { hasForeignLineage, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { configKey } from './object-keys.ts';
 import { readHistory } from './rebuild.ts';
@@ -63,7 +64,7 @@ export async function openRepository(
   const debts = new Debts();
   const mirrors = await openMirrorSet(
     stores,
-    { readOnly, mirrorsMin: places.mirrorsMin, onDebt: debts.add },
+    { readOnly, mirrorsMin: places.mirrorsMin, onDebt: debts.add, onStored: debts.stored },
     context,
   );
   let catalog: Catalog | undefined;
@@ -95,7 +96,7 @@ export async function openRepository(
 /** Reads the markers; see `MirrorSet.open`. */
 export async function openMirrorSet(
   places: readonly Place[],
-  options: Pick<MirrorSetOptions, 'readOnly' | 'mirrorsMin' | 'onDebt'>,
+  options: Pick<MirrorSetOptions, 'readOnly' | 'mirrorsMin' | 'onDebt' | 'onStored'>,
   context: Context,
 ): Promise<MirrorSet> {
   return MirrorSet.open({
@@ -280,6 +281,8 @@ async function prepareForWriting(repository: Repository, context: Context): Prom
   const { monitor, signal } = context;
   const look = { log, monitor, signal };
   const behind = await reconcileHistory(mirrors, state.lineages, look);
+  assertMembers(repository);
+  repository.debts.oweTo(absentMembers(repository).map(({ id }) => id));
   await catchUpMirrors(repository, behind, signal);
   const [unknown] = state.unknownRecords;
   if (unknown !== undefined) {

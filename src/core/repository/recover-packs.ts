@@ -51,7 +51,7 @@ export async function recoverPacks(
     repository.indexPack(state.packs.add(pack), decodeChunkTable(table, tableOffset));
   }
   if (packs.length > 0 || state.openSessions.has(session)) {
-    await repository.debts.record(repository.catalog, repository.clock.now());
+    await repository.debts.record(repository.catalog);
     await repository.log.append(
       () => [
         ...(packs.length > 0 ? [{ type: 'packs', session, packs } as const] : []),
@@ -87,5 +87,6 @@ async function noteCopies(
   if (lacking.length === mirrors.mirrors.length) return false;
   for (const mirror of lacking)
     debts.add(packKey(name), mirror.id, copyMissing(mirror, packKey(name)));
+  debts.stored(packKey(name));
   return true;
 }

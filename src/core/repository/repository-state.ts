@@ -23,6 +23,8 @@ export interface CommittedSnapshot {
   readonly chunk: ChunkId;
   /** Number of the entry that committed it. */
   readonly number: number;
+  /** So many packs were known then: it needs none of the later ones. */
+  readonly packCount: number;
 }
 
 /** A lineage and where it began. */
@@ -116,7 +118,7 @@ export class RepositoryState {
           this.snapshots.delete(id);
       }
     }
-    this.snapshots.set(record.id, { record, chunk, number });
+    this.snapshots.set(record.id, { record, chunk, number, packCount: this.packs.count });
   }
 
   #setLives(record: Extract<JournalRecord, { type: 'condemn' | 'rescue' | 'swept' }>): void {

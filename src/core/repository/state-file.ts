@@ -6,7 +6,7 @@ import type { PackInfo, PackLife } from './pack-list.ts';
 import { RepositoryState, type CommittedSnapshot, type LineageStart } from './repository-state.ts';
 
 /** Local only: another version makes the file be ignored and the journal be read again. */
-const layout = 'versions-state-2';
+const layout = 'versions-state-3';
 
 interface SavedState {
   readonly layout: string;

@@ -130,6 +130,7 @@ export class WriteSession implements AsyncDisposable {
   /** Commits a snapshot, together with the packs that the journal does not know yet. */
   async commit(snapshot: SnapshotRecord, record: Uint8Array): Promise<void> {
     await this.settle();
+    await this.#recordDebts();
     const packs = this.#takePending();
     const session = this.id;
     await this.#repository.log.append(
@@ -194,6 +195,7 @@ export class WriteSession implements AsyncDisposable {
     if (packs.length === 0) return;
     const session = this.id;
     try {
+      await this.#recordDebts();
       await this.#repository.log.append(() => [{ type: 'packs', session, packs }], {
         signal: this.#signal,
       });
@@ -201,6 +203,12 @@ export class WriteSession implements AsyncDisposable {
       this.#pending.unshift(...packs);
       throw error;
     }
+  }
+
+  /** Before the journal names the packs, so that a killed run leaves no debt unknown but the last. */
+  #recordDebts(): Promise<void> {
+    const { debts, catalog } = this.#repository;
+    return debts.record(catalog);
   }
 
   #takePending(): PackRecord[] {

@@ -11,5 +11,6 @@ export * from './look-up.ts';
 export * from './read-file.ts';
 export * from './repository-stats.ts';
 export * from './run-verify.ts';
+export * from './snapshot-copies.ts';
 export * from './snapshot-info.ts';
 export * from './tree-reader.ts';

@@ -1,22 +1,8 @@
-import { byteStringFromText, displayPath, hashOfPack, type ObjectHash } from '../base/index.ts';
+import { byteStringFromText, displayPath, type ObjectHash } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
-import { decodeConfig, decodeEntryObject } from '../format/index.ts';
-import {
-  entryKey,
-  keyObjectKey,
-  packKey,
-  payloadKey,
-  type Context,
-  type Repository,
-} from '../repository/index.ts';
-import {
-  type Judge,
-  judgeFor,
-  sortedByKey,
-  verifyMirrors,
-  type ExpectedObject,
-  type VerifyLevel,
-} from '../verify/index.ts';
+import { decodeConfig } from '../format/index.ts';
+import { expectedObjects, type Context, type Repository } from '../repository/index.ts';
+import { type Judge, judgeFor, verifyMirrors, type VerifyLevel } from '../verify/index.ts';
 import type { WorkerPool } from '../workers/index.ts';
 import { checkStructure, type StructureLoss } from './check-structure.ts';
 
@@ -96,34 +82,6 @@ function incomplete({ snapshot, path, reason }: StructureLoss): VersionsError {
   return new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
     hint: 'Add a mirror that still has it; the other snapshots and files are not concerned',
   });
-}
-
-/** Everything the journal says must be in each mirror, sorted by key. */
-async function expectedObjects(repository: Repository): Promise<readonly ExpectedObject[]> {
-  const { state, catalog } = repository;
-  const expected: ExpectedObject[] = [
-    { key: 'config', bytes: undefined, hash: undefined },
-    { key: 'mirror', bytes: undefined, hash: undefined },
-  ];
-  for (const name of state.keys)
-    expected.push({ key: keyObjectKey(name), bytes: undefined, hash: name });
-  for (const { name, bytes } of state.packs.all()) {
-    if (state.packs.lifeOf(name) === 'swept') continue;
-    expected.push({ key: packKey(name), bytes, hash: hashOfPack(name) });
-  }
-  for await (const row of catalog.read(0)) {
-    const { payload } = decodeEntryObject(row.bytes);
-    const key = entryKey(row.lineage, row.number, row.hash);
-    // The row comes before the object: its writer may be at it, or have died in between.
-    const mayBeMissing = row.number === state.tip?.number;
-    const { hash } = row;
-    expected.push({ key, bytes: row.bytes.byteLength, hash, mayBeMissing, atHand: true });
-    if (payload) {
-      const atHand = row.payload !== undefined;
-      expected.push({ key: payloadKey(payload), bytes: undefined, hash: payload, atHand });
-    }
-  }
-  return sortedByKey(expected);
 }
 
 /** Hashes in the workers; the MAC of `config` is checked too, as there are keys. */

@@ -1,0 +1,40 @@
+import { hashOfPack } from '../base/index.ts';
+import { decodeEntryObject } from '../format/index.ts';
+import { sortedByKey, type ExpectedObject } from '../verify/index.ts';
+import {
+  configKey,
+  entryKey,
+  keyObjectKey,
+  markerKey,
+  packKey,
+  payloadKey,
+} from './object-keys.ts';
+import type { Repository } from './repository.ts';
+
+/** Everything the journal says must be in each mirror, sorted by key. */
+export async function expectedObjects(repository: Repository): Promise<readonly ExpectedObject[]> {
+  const { state, catalog } = repository;
+  const expected: ExpectedObject[] = [
+    { key: configKey, bytes: undefined, hash: undefined },
+    { key: markerKey, bytes: undefined, hash: undefined },
+  ];
+  for (const name of state.keys)
+    expected.push({ key: keyObjectKey(name), bytes: undefined, hash: name });
+  for (const { name, bytes } of state.packs.all()) {
+    if (state.packs.lifeOf(name) === 'swept') continue;
+    expected.push({ key: packKey(name), bytes, hash: hashOfPack(name) });
+  }
+  for await (const row of catalog.read(0)) {
+    const { payload } = decodeEntryObject(row.bytes);
+    const key = entryKey(row.lineage, row.number, row.hash);
+    // The row comes before the object: its writer may be at it, or have died in between.
+    const mayBeMissing = row.number === state.tip?.number;
+    const { hash } = row;
+    expected.push({ key, bytes: row.bytes.byteLength, hash, mayBeMissing, atHand: true });
+    if (payload) {
+      const atHand = row.payload !== undefined;
+      expected.push({ key: payloadKey(payload), bytes: undefined, hash: payload, atHand });
+    }
+  }
+  return sortedByKey(expected);
+}

@@ -1,0 +1,53 @@
+import { VersionsError } from '../errors/index.ts';
+import type { MirrorRecord } from '../format/index.ts';
+import type { Mirror } from '../mirror/index.ts';
+import type { Repository } from './repository.ts';
+
+/** The mirrors that the repository has, as the journal says, whether they are here or not. */
+export function membersOf({ state }: Pick<Repository, 'state'>): readonly MirrorRecord[] {
+  return [...state.mirrors.values()].filter(({ state: life }) => life === 'active');
+}
+
+/** Those of them that did not show their marker in this run, configured on this machine or not. */
+export function absentMembers(repository: Repository): readonly MirrorRecord[] {
+  const here = new Set(repository.mirrors.mirrors.map(({ id }) => id));
+  return membersOf(repository).filter(({ id }) => !here.has(id));
+}
+
+/**
+ * A client writes only to mirrors that the journal knows: copies in others would count for a quorum
+ * that nobody keeps up. Throws `Usage` (MIRROR_REMOVED, MIRROR_NOT_ADDED).
+ */
+export function assertMembers(repository: Repository): void {
+  // A journal that was made anew from packs alone names none.
+  if (membersOf(repository).length === 0) return;
+  for (const mirror of repository.mirrors.mirrors) {
+    const record = repository.state.mirrors.get(mirror.id);
+    if (record === undefined) throw notAdded(mirror);
+    if (record.state === 'removed') throw removed(mirror);
+  }
+}
+
+function notAdded({ name, id, store }: Mirror): VersionsError {
+  return new VersionsError(
+    'Usage',
+    'MIRROR_NOT_ADDED',
+    `Mirror ${name} (${id}) is configured but was never added to the repository`,
+    {
+      hint: `Add it: "versions mirror add ${name} ${store.properties.location}"`,
+      context: { mirror: name },
+    },
+  );
+}
+
+function removed({ name, id }: Mirror): VersionsError {
+  return new VersionsError(
+    'Usage',
+    'MIRROR_REMOVED',
+    `Mirror ${name} (${id}) is configured but was removed from the repository`,
+    {
+      hint: `Take it out of the configuration: "versions mirror remove ${name}"`,
+      context: { mirror: name },
+    },
+  );
+}
