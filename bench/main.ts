@@ -31,7 +31,7 @@ async function bench(settings: BenchSettings, signal: AbortSignal): Promise<Repo
   const searchPath = searchPathOf(settings);
   const { tools, missing } = chooseTools(settings, searchPath);
   for (const line of missing) say(line);
-  if (tools.some(isOurs) && !buildDist({ quiet: true })) {
+  if (tools.some(isOurs) && !(await buildDist({ quiet: true }))) {
     say('The sources have type errors, see: npm run typecheck');
   }
   const scratch = makeScratch(settings.scratchParent);

@@ -9,5 +9,5 @@ import { existsSync } from 'node:fs';
 const program = new URL('../dist/cli/main.js', import.meta.url);
 if (process.env['npm_command'] !== 'exec' || !existsSync(program)) {
   const { buildDist } = await import('./build.ts');
-  process.exitCode = buildDist() ? 0 : 1;
+  process.exitCode = (await buildDist()) ? 0 : 1;
 }
