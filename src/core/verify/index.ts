@@ -10,3 +10,8 @@ export * from './expected-objects.ts';
 export * from './judge.ts';
 export * from './read-copy.ts';
 export * from './verify-mirrors.ts';
+export * from './census.ts';
+export * from './plan-verification.ts';
+export * from './rotation.ts';
+export * from './verify-copies.ts';
+export * from './work-message.ts';

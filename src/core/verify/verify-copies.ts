@@ -1,0 +1,102 @@
+import type { Clock } from '../base/index.ts';
+import type { CopyState, Ledger, LedgerCopy } from '../catalog/index.ts';
+import type { Mirror } from '../mirror/index.ts';
+import type { FindingKind, Monitor } from '../monitor/index.ts';
+import type { Judge } from './judge.ts';
+import { readCopy } from './read-copy.ts';
+import { dueAfterFailure, dueAfterGood } from './rotation.ts';
+import type { WorkCopy } from './work-message.ts';
+
+export interface VerifyCopiesOptions {
+  readonly ledger: Pick<Ledger, 'copiesOf' | 'lifeOf' | 'setState' | 'setDue'>;
+  readonly judge: Judge;
+  readonly clock: Clock;
+  readonly monitor: Monitor;
+  readonly maxAgeMs: number;
+  /** False when there is no time left for another copy. */
+  readonly hasTime: () => boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface VerifiedCopies {
+  readonly good: number;
+  readonly bytesRead: number;
+  /** Copies that somebody should heal, or that could not be read this time. */
+  readonly bad: readonly BadWorkCopy[];
+  /** Copies for which there was no time. */
+  readonly left: readonly WorkCopy[];
+}
+
+export interface BadWorkCopy extends WorkCopy {
+  readonly kind: FindingKind;
+  readonly detail: string;
+}
+
+const readsAtOnce = 2;
+
+/**
+ * Reads copies of one mirror whole, and notes in the ledger what each was like and when to read it
+ * again. Writes nothing to any mirror. One copy that cannot be read stops nothing; when time runs
+ * out, the rest is given back. Doing it twice does no harm.
+ */
+export async function verifyCopies(
+  mirror: Mirror,
+  copies: readonly WorkCopy[],
+  options: VerifyCopiesOptions,
+): Promise<VerifiedCopies> {
+  const waiting = [...copies];
+  const bad: BadWorkCopy[] = [];
+  let good = 0;
+  let bytesRead = 0;
+  const work = async (): Promise<void> => {
+    while (options.hasTime()) {
+      options.signal?.throwIfAborted();
+      const copy = waiting.shift();
+      if (copy === undefined) return;
+      const read = await readCopy(mirror, copy.object, options.judge, options.signal);
+      bytesRead += read.bytesRead;
+      options.monitor.count('objectsDone', 1);
+      options.monitor.count('bytesDone', read.bytesRead);
+      // What was swept meanwhile is rightly gone, and must not come back.
+      if (read.bad && (await options.ledger.lifeOf(copy.object)) === 'swept') continue;
+      await note(mirror, copy, read.bad?.kind, options);
+      if (read.bad === undefined) good += 1;
+      else bad.push({ ...copy, kind: read.bad.kind, detail: read.bad.detail });
+    }
+  };
+  await Promise.all(Array.from({ length: readsAtOnce }, work));
+  return { good, bytesRead, bad, left: waiting };
+}
+
+/** The state that the ledger gives a copy of which verify saw this. */
+export function stateOfFinding(kind: FindingKind): CopyState {
+  if (kind === 'missing') return 'absent';
+  return kind === 'unreadable' ? 'suspect' : 'damaged';
+}
+
+async function note(
+  mirror: Mirror,
+  { object }: WorkCopy,
+  kind: FindingKind | undefined,
+  { ledger, clock, maxAgeMs }: VerifyCopiesOptions,
+): Promise<void> {
+  const at = clock.now();
+  if (kind === undefined) {
+    await ledger.setState(object, mirror.id, 'stored', at);
+    await ledger.setDue([
+      { object, mirror: mirror.id, nextDue: dueAfterGood(object, at, maxAgeMs) },
+    ]);
+    return;
+  }
+  const known = (await ledger.copiesOf(object)).find((copy) => copy.mirror === mirror.id);
+  await ledger.setState(object, mirror.id, stateOfFinding(kind), at);
+  const failedBefore = lastFailure(known, at);
+  const nextDue = dueAfterFailure({ at, failedBefore, maxAgeMs });
+  await ledger.setDue([{ object, mirror: mirror.id, nextDue }]);
+}
+
+/** When the look before this one failed; undefined if it did not. */
+function lastFailure(known: LedgerCopy | undefined, now: number): number | undefined {
+  if (known?.lastVerified === undefined || known.lastVerified > now) return undefined;
+  return known.state === 'stored' ? undefined : known.lastVerified;
+}
