@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertSound, type TreeImage } from '../support/assert-sound.ts';
@@ -57,6 +57,8 @@ const cases = [
   { name: 'the first backup', operation: 'backup', snapshots: 0 },
   { name: 'an incremental backup', operation: 'backup', snapshots: 1 },
   { name: 'connect --take-over', operation: 'take-over', snapshots: 1 },
+  { name: 'a restore', operation: 'restore', snapshots: 1 },
+  { name: 'verify', operation: 'verify', snapshots: 1 },
 ] as const;
 
 describe.each(cases)('killed at every call of $name', ({ operation, snapshots }) => {
@@ -91,6 +93,7 @@ describe.each(cases)('killed at every call of $name', ({ operation, snapshots })
         if ((await run(orderOf(copy, operation, killAt))) === undefined) kills += 1;
         try {
           if (operation === 'take-over') await run(orderOf(copy, operation, 0));
+          if (operation === 'restore') await assertGoesOn(copy, world.images);
           await assertSound(copy, { source: copy.path('source'), images: world.images });
         } catch (error) {
           failures.push(`killed at call ${killAt}: ${String(error)}`);
@@ -103,6 +106,19 @@ describe.each(cases)('killed at every call of $name', ({ operation, snapshots })
     expect(kills).toBeGreaterThan(calls - 5);
   });
 });
+
+/** A restore that was killed goes on in the same target. */
+async function assertGoesOn(
+  repository: TestRepository,
+  images: ReadonlyMap<string, TreeImage>,
+): Promise<void> {
+  const target = repository.path('target');
+  const { problems } = await repository.restore(target);
+  expect(problems).toEqual([]);
+  const snapshot = await repository.latest();
+  expect(treeImage(target + (snapshot.paths[0] ?? ''))).toEqual(images.get(snapshot.id));
+  rmSync(target, { recursive: true });
+}
 
 function orderOf(
   { root, places }: TestRepository,

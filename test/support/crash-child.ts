@@ -18,8 +18,8 @@ import { cheapContext, TestRepository, testSecret } from './test-repository.ts';
 export interface CrashOrder {
   readonly root: string;
   readonly places: RepositoryPlaces;
-  readonly operation: 'backup' | 'take-over';
-  /** What is saved. */
+  readonly operation: 'backup' | 'take-over' | 'restore' | 'verify';
+  /** What is saved; a restore goes to `target` below the root. */
   readonly source: string;
   /** Number of the call, counted from 1; 0: never. */
   readonly killAt: number;
@@ -42,11 +42,20 @@ const doors: Doors = {
 };
 
 const context: Partial<Context> = { doors, threads: 1 };
-if (order.operation === 'backup') {
-  const repository = new TestRepository(order.root, order.places, context);
-  await repository.backup(order.source);
-} else {
-  const full = { ...cheapContext, ...context, monitor: new CollectingMonitor() };
-  await connectRepository(order.places, { secret: testSecret, takeOver: true }, full);
+const repository = new TestRepository(order.root, order.places, context);
+switch (order.operation) {
+  case 'backup':
+    await repository.backup(order.source);
+    break;
+  case 'restore':
+    await repository.restore(repository.path('target'));
+    break;
+  case 'verify':
+    await repository.verify('data');
+    break;
+  case 'take-over': {
+    const full = { ...cheapContext, ...context, monitor: new CollectingMonitor() };
+    await connectRepository(order.places, { secret: testSecret, takeOver: true }, full);
+  }
 }
 process.stdout.write(`${calls}\n`);

@@ -76,11 +76,19 @@ export class TestRepository implements Disposable {
   readonly root: string;
   readonly places: RepositoryPlaces;
   readonly #context: Partial<Context>;
+  readonly #secret: Secret;
 
-  constructor(root: string, places: RepositoryPlaces, context: Partial<Context>) {
+  // oxlint-disable-next-line max-params -- as it is everywhere but for the last
+  constructor(
+    root: string,
+    places: RepositoryPlaces,
+    context: Partial<Context>,
+    secret: Secret = testSecret,
+  ) {
     this.root = root;
     this.places = places;
     this.#context = context;
+    this.#secret = secret;
   }
 
   [Symbol.dispose](): void {
@@ -124,7 +132,7 @@ export class TestRepository implements Disposable {
   ): Promise<Reported<T>> {
     const monitor = new CollectingMonitor();
     const context = this.context(monitor, more);
-    const options = { secret: testSecret, readOnly };
+    const options = { secret: this.#secret, readOnly };
     await using repository = await openRepository(this.places, options, context);
     const summary = await action(repository, context);
     return { summary, monitor, problems: monitor.problems.map(({ code }) => code) };
