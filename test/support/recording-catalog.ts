@@ -13,12 +13,14 @@ import type {
  */
 export class RecordingCatalog implements Catalog {
   readonly location: string;
+  readonly isShared: boolean;
   readonly ledger: Ledger;
   readonly #inner: Catalog;
   readonly #before: (method: string) => void | Promise<void>;
 
   constructor(inner: Catalog, before: (method: string) => void | Promise<void>) {
     this.location = inner.location;
+    this.isShared = inner.isShared;
     this.#inner = inner;
     this.#before = before;
     this.ledger = recordingLedger(inner.ledger, before);

@@ -1,7 +1,6 @@
 import { errorMessage, systemErrorCode, VersionsError } from '../errors/index.ts';
 
-const rebuildHint =
-  'Move the file away, then make it anew from the mirrors with `versions connect`';
+const rebuildHint = 'Make it anew from the mirrors: `versions catalog rebuild`';
 
 export function catalogConflict(message: string): VersionsError {
   return new VersionsError('Conflict', 'CATALOG_CONFLICT', message, {
@@ -32,9 +31,25 @@ export function catalogForeign(location: string, cause?: unknown): VersionsError
 
 export function catalogMissing(location: string): VersionsError {
   return new VersionsError('NotFound', 'CATALOG_MISSING', `There is no catalog at ${location}`, {
-    hint: 'Run `versions connect` to make one from the mirrors, or `versions init` for a new repository',
+    hint: 'To make it from the mirrors: `versions catalog rebuild`; for a new repository: `versions init`',
     context: { location },
   });
+}
+
+export function catalogBusy(location: string, what: string): VersionsError {
+  return new VersionsError('Unavailable', 'CATALOG_BUSY', `The catalog ${location} ${what}`, {
+    hint: 'Run the command again in a minute',
+    context: { location },
+  });
+}
+
+export function catalogReadOnly(location: string): VersionsError {
+  return new VersionsError(
+    'Denied',
+    'CATALOG_READ_ONLY',
+    `The catalog ${location} was opened for reading only`,
+    { context: { location } },
+  );
 }
 
 export function catalogTooNew(location: string, version: number): VersionsError {

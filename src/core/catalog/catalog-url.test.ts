@@ -37,10 +37,51 @@ describe('the URL of a catalog', () => {
     );
   });
 
-  it('knows DynamoDB, but not yet how to use it', () => {
-    expect(() => parseCatalogUrl('dynamodb://table?region=eu-central-1')).toThrow(
-      expect.objectContaining({ kind: 'Unsupported', code: 'CATALOG_KIND_UNSUPPORTED' }),
-    );
+  it.each([
+    ['dynamodb://backups', { table: 'backups' }],
+    [
+      'DynamoDB://My_Table.1-a/?region=eu-central-1',
+      { table: 'My_Table.1-a', region: 'eu-central-1' },
+    ],
+    [
+      'dynamodb://abc?endpoint=http://127.0.0.1:8000&profile=ann',
+      { table: 'abc', endpoint: 'http://127.0.0.1:8000', profile: 'ann' },
+    ],
+  ])('%s is a table', (url, place) => {
+    expect(parseCatalogUrl(url)).toEqual({
+      kind: 'dynamodb',
+      region: undefined,
+      endpoint: undefined,
+      profile: undefined,
+      ...place,
+    });
+  });
+
+  it.each([
+    ['dynamodb:', /TABLE/],
+    ['dynamodb:backups', /TABLE/],
+    ['dynamodb://ab', /3 to 255/],
+    ['dynamodb://bäckups', /3 to 255/],
+    ['dynamodb://table/more', /TABLE/],
+    ['dynamodb://table?regoin=a', /region, endpoint, profile/],
+    ['dynamodb://table?region=', /away/],
+    ['dynamodb://table?region=a&region=b', /one of them/],
+    ['dynamodb://table?endpoint=localhost:8000', /HOST:PORT/],
+    ['dynamodb://table?endpoint=ftp://host', /HOST:PORT/],
+    ['dynamodb://table?endpoint=https://ann:secret@host', /without a name and password/],
+  ])('%j is refused with a hint', (url, hint) => {
+    let error: unknown;
+    try {
+      parseCatalogUrl(url);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({
+      kind: 'Usage',
+      code: 'CATALOG_URL_INVALID',
+      hint: expect.stringMatching(hint),
+    });
+    expect(String(error)).not.toContain('secret');
   });
 
   it('opens a catalog', async () => {

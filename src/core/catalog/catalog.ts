@@ -42,6 +42,8 @@ export interface EntryRow {
 export interface Catalog extends AsyncDisposable {
   /** For people: where it is. */
   readonly location: string;
+  /** Machines share it: several may write to the repository. */
+  readonly isShared: boolean;
   tip(): Promise<Tip | undefined>;
   append(row: EntryRow, expected: Tip | undefined): Promise<void>;
   /** Rows with numbers above `afterNumber`, ascending. */

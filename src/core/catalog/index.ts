@@ -15,6 +15,5 @@ export * from './catalog.ts';
 export * from './ledger.ts';
 export type { Lease, Leases, LeaseTerm } from './leases.ts';
 export { openCatalog, parseCatalogUrl } from './catalog-url.ts';
-export type { CatalogPlace } from './catalog-url.ts';
+export type { CatalogPlace, OpenCatalogOptions } from './catalog-url.ts';
 export { MemoryCatalog } from './memory-catalog.ts';
-export type { SqliteCatalogOptions } from './sqlite-catalog.ts';

@@ -6,6 +6,7 @@ import { MemoryLedger } from './memory-ledger.ts';
 /** A catalog that lives as long as the object: for tests, and for looking at a mirror alone. */
 export class MemoryCatalog implements Catalog {
   readonly location: string = 'memory';
+  readonly isShared: boolean = false;
   readonly ledger: Ledger = new MemoryLedger();
   readonly #rows: EntryRow[] = [];
   readonly #payloads: Map<number, Uint8Array> = new Map();

@@ -33,6 +33,7 @@ const sqliteFileBytesMin = 512;
 /** A catalog in an SQLite file, for one machine. The directory's and the file's mode are private. */
 export class SqliteCatalog implements Catalog {
   readonly location: string;
+  readonly isShared: boolean = false;
   readonly ledger: Ledger;
   readonly #path: string;
   readonly #database: SqliteDatabase;

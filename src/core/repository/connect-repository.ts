@@ -1,21 +1,16 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
 import { newId, type RepositoryId } from '../base/index.ts';
-import { parseCatalogUrl, type Catalog } from '../catalog/index.ts';
+import type { Catalog } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import {
-  doorsOf,
-  openPlaces,
-  type Context,
-  type RepositoryPlaces,
-  type SecretSource,
-} from './context.ts';
+import { openPlaces, type Context, type RepositoryPlaces, type SecretSource } from './context.ts';
+import { metaKeys } from './meta-keys.ts';
 import {
   assembleRepository,
   fillCatalog,
-  metaKeys,
+  checkCatalogOwner,
   openMirrorSet,
   readConfigAndKeys,
 } from './open-repository.ts';
+import { forgetCaches, prepareCatalog } from './prepare-catalog.ts';
 import type { Repository } from './repository.ts';
 
 export interface ConnectOptions {
@@ -36,7 +31,8 @@ export interface Connected {
  * Takes up an existing repository on a machine that knows nothing of it: makes the catalog from the
  * journals of the mirrors. It can then read; with `takeOver` it can write too. Interrupted, the
  * next `connect` goes on where this one stopped. An older catalog in the same place is kept beside
- * the new one when it is taken over, and is a `Conflict` otherwise.
+ * the new one when it is taken over, and is a `Conflict` otherwise. A catalog that machines share and
+ * that has the history is used as it is: this machine may then write like the others.
  */
 export async function connectRepository(
   places: RepositoryPlaces,
@@ -60,8 +56,8 @@ export async function connectRepository(
   let catalog: Catalog | undefined;
   try {
     const unlocked = await readConfigAndKeys(mirrors, options.secret);
-    const { path } = parseCatalogUrl(places.catalog);
-    catalog = await prepareCatalog(places.catalog, path, takeOver, context);
+    const prepared = await prepareCatalog(places.catalog, takeOver, context);
+    ({ catalog } = prepared);
     forgetCaches(places.cacheDir);
     const repository = await assembleRepository(
       { mirrors, catalog, ...unlocked },
@@ -69,13 +65,11 @@ export async function connectRepository(
       !takeOver,
       context,
     );
-    await catalog.setMeta(metaKeys.repository, repository.id);
+    await checkCatalogOwner(catalog, repository.id);
     await repository.log.catchUp();
-    const entries = await fillCatalog(repository, context);
-    if (repository.state.tip === undefined) throw nothingToConnect();
-    if (takeOver) await beginLineage(repository, context);
-    await catalog.setMeta(metaKeys.follower, takeOver ? 'no' : 'yes');
-    await catalog.setMeta(metaKeys.filling, 'no');
+    const entries = prepared.isFilled
+      ? (repository.state.tip?.number ?? 0)
+      : await fill(repository, takeOver, context);
     await mirrors.drain();
     const { id, encrypted, state } = repository;
     return { repositoryId: id, encrypted, entries, snapshots: state.snapshots.size };
@@ -83,6 +77,18 @@ export async function connectRepository(
     await catalog?.[Symbol.asyncDispose]();
     await mirrors[Symbol.asyncDispose]();
   }
+}
+
+/** Puts the history of the mirrors into a catalog that has none, or a part of it. */
+async function fill(repository: Repository, takeOver: boolean, context: Context): Promise<number> {
+  const { catalog } = repository;
+  await catalog.setMeta(metaKeys.repository, repository.id);
+  const entries = await fillCatalog(repository, context);
+  if (repository.state.tip === undefined) throw nothingToConnect();
+  if (takeOver) await beginLineage(repository, context);
+  await catalog.setMeta(metaKeys.follower, takeOver ? 'no' : 'yes');
+  await catalog.setMeta(metaKeys.filling, 'no');
+  return entries;
 }
 
 async function beginLineage(repository: Repository, context: Context): Promise<void> {
@@ -95,56 +101,6 @@ async function beginLineage(repository: Repository, context: Context): Promise<v
     lineage,
     signal: context.signal,
   });
-}
-
-/** A new catalog, or the one of a `connect` that was cut short. */
-async function prepareCatalog(
-  url: string,
-  path: string,
-  takeOver: boolean,
-  context: Context,
-): Promise<Catalog> {
-  if (existsSync(path)) {
-    const unfinished = await isUnfinished(url, context);
-    if (!unfinished && !takeOver) {
-      throw new VersionsError('Conflict', 'CATALOG_EXISTS', `The catalog ${path} exists already`, {
-        hint: 'To make it anew and write from this machine: add --take-over; else choose another NAME or --catalog',
-      });
-    }
-    if (!unfinished) setAside(path, context.clock.now());
-  }
-  const catalog = await doorsOf(context).openCatalog(url, { create: true });
-  await catalog.setMeta(metaKeys.filling, 'yes');
-  return catalog;
-}
-
-async function isUnfinished(url: string, context: Context): Promise<boolean> {
-  try {
-    await using catalog = await doorsOf(context).openCatalog(url);
-    return (await catalog.getMeta(metaKeys.filling)) === 'yes';
-  } catch {
-    return false;
-  }
-}
-
-function setAside(path: string, now: number): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, `${path}.before-${now}${suffix}`);
-  }
-}
-
-/** What this machine may remember belongs to another history. */
-function forgetCaches(cacheDir: string): void {
-  for (const name of [
-    'state.bin',
-    'index.bin',
-    'recent-packs.log',
-    'local-state.db',
-    'local-state.db-wal',
-    'local-state.db-shm',
-  ]) {
-    rmSync(`${cacheDir}/${name}`, { force: true });
-  }
 }
 
 function nothingToConnect(): VersionsError {

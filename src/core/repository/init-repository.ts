@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { newId, type MirrorId, type RepositoryId } from '../base/index.ts';
 import { parseCatalogUrl } from '../catalog/index.ts';
 import { MasterBundle, type KdfCosts, type Secret, type Suite } from '../crypto/index.ts';
@@ -14,7 +13,9 @@ import type { ObjectStore } from '../store/index.ts';
 import { doorsOf, openPlaces, type Context, type RepositoryPlaces } from './context.ts';
 import { createKeyObject } from './key-access.ts';
 import { configKey, keyObjectKey, markerKey } from './object-keys.ts';
-import { assembleRepository, metaKeys, openMirrorSet } from './open-repository.ts';
+import { metaKeys } from './meta-keys.ts';
+import { assembleRepository, openMirrorSet } from './open-repository.ts';
+import { assertNoCatalog } from './prepare-catalog.ts';
 
 export interface InitOptions {
   readonly secret: Secret;
@@ -45,10 +46,11 @@ export async function initRepository(
   options: InitOptions,
   context: Context,
 ): Promise<{ readonly repositoryId: RepositoryId }> {
-  const catalogUrl = requireCatalog(places.catalog);
   checkOptions(places, options);
+  const catalogUrl = await requireCatalog(places.catalog, context);
   const mirrors = await openEmptyPlaces(places, context);
   try {
+    await makeCatalog(catalogUrl, context);
     const { random, clock } = context;
     const created = clock.now();
     const suite: Suite = options.unsafeNoEncryption === true ? 0 : 1;
@@ -99,6 +101,12 @@ export async function initRepository(
   }
 }
 
+/** First, because it may not be allowed: then nothing must have been written to a mirror. */
+async function makeCatalog(url: string, context: Context): Promise<void> {
+  if (parseCatalogUrl(url).kind === 'sqlite') return;
+  await using _catalog = await doorsOf(context).openCatalog(url, { create: true });
+}
+
 async function writeFirstEntry(
   places: RepositoryPlaces & { readonly catalog: string },
   unlocked: { readonly config: ReturnType<typeof decodeConfig>; readonly bundle: MasterBundle },
@@ -124,19 +132,14 @@ async function writeFirstEntry(
   await mirrors.drain();
 }
 
-function requireCatalog(url: string | undefined): string {
+async function requireCatalog(url: string | undefined, context: Context): Promise<string> {
   if (url === undefined)
     throw new VersionsError(
       'Usage',
       'CATALOG_NEEDED',
       'A new repository needs a place for its catalog',
     );
-  const { path } = parseCatalogUrl(url);
-  if (existsSync(path)) {
-    throw new VersionsError('Conflict', 'CATALOG_EXISTS', `The catalog ${path} exists already`, {
-      hint: 'To use an existing repository: "versions connect"',
-    });
-  }
+  await assertNoCatalog(url, context);
   return url;
 }
 

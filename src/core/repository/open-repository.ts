@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { isWriterId, newId, type WriterId } from '../base/index.ts';
+import type { RepositoryId } from '../base/index.ts';
 import { MemoryCatalog, type Catalog } from '../catalog/index.ts';
 import type { MasterBundle } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
@@ -21,11 +21,13 @@ import { unlock } from './key-access.ts';
 import { findLostPacks } from './lost-packs.ts';
 import { absentMembers, assertMembers } from './membership.ts';
 import { hasForeignLineage, reconcileHistory, takeInNewer } from './mirror-history.ts';
+import { metaKeys } from './meta-keys.ts';
 import { configKey } from './object-keys.ts';
 import { readHistory } from './rebuild.ts';
 import { RepositoryState } from './repository-state.ts';
 import { Repository } from './repository.ts';
 import { loadState } from './state-file.ts';
+import { writerIdOf } from './writer-id.ts';
 
 const threadsMax = 8;
 /**
@@ -33,16 +35,6 @@ const threadsMax = 8;
  * so that a slow mirror slows a run down instead of being left without half of it.
  */
 const behindMax = 64;
-/** Names of values that the catalog keeps beside the journal. */
-export const metaKeys = {
-  repository: 'repository',
-  writer: 'writer',
-  /** 'yes': this machine only reads. */
-  follower: 'follower',
-  /** 'yes' until the catalog has the whole history: an interrupted `connect` goes on there. */
-  filling: 'filling',
-} as const;
-
 export interface OpenOptions {
   readonly secret: SecretSource;
   readonly readOnly: boolean;
@@ -164,7 +156,7 @@ export async function assembleRepository(
   const usable = saved && (await catalogHolds(catalog, saved.state)) ? saved : undefined;
   const state = usable?.state ?? new RepositoryState();
   const { clock, random, monitor } = context;
-  const writer = await writerIdOf(catalog, readOnly, context);
+  const writer = await writerIdOf(catalog, { cacheDir, readOnly }, random);
   const log = new EntryLog({
     catalog,
     mirrors,
@@ -224,28 +216,38 @@ async function noteLostPacks(repository: Repository, { monitor, signal }: Contex
   );
 }
 
-async function readJournal(repository: Repository, context: Context): Promise<void> {
-  const { catalog } = repository;
+/** Throws `Conflict` (CATALOG_FOREIGN) if the catalog is another repository's. */
+export async function checkCatalogOwner(catalog: Catalog, id: RepositoryId): Promise<void> {
   const own = await catalog.getMeta(metaKeys.repository);
-  if (own !== undefined && own !== repository.id) {
+  if (own !== undefined && own !== id) {
     throw new VersionsError(
       'Conflict',
       'CATALOG_FOREIGN',
       `The catalog ${catalog.location} belongs to another repository`,
       {
         hint: 'Correct the catalog in the configuration, or make a new one with "versions connect"',
-        context: { repository: repository.id },
+        context: { repository: id },
       },
     );
   }
-  if ((await catalog.getMeta(metaKeys.filling)) === 'yes') throw connectUnfinished();
-  await repository.log.catchUp();
-  const follows = (await catalog.getMeta(metaKeys.follower)) === 'yes';
-  if (follows && !repository.readOnly) throw takeOverNeeded();
-  if (repository.readOnly && follows) await followMirrors(repository, context);
 }
 
-/** A machine that only reads takes in what the writing machine has added since. */
+async function readJournal(repository: Repository, context: Context): Promise<void> {
+  const { catalog } = repository;
+  await checkCatalogOwner(catalog, repository.id);
+  if ((await catalog.getMeta(metaKeys.filling)) === 'yes') throw connectUnfinished();
+  await repository.log.catchUp();
+  // A mirror without a journal is no mirror: something was here.
+  if (repository.state.tip === undefined) throw catalogEmpty(catalog.location);
+  const follows = (await catalog.getMeta(metaKeys.follower)) === 'yes';
+  if (follows && !repository.readOnly) throw takeOverNeeded();
+  if (repository.readOnly) await followMirrors(repository, context);
+}
+
+/**
+ * A machine that only reads takes in what the writing machine has added since; and a catalog that
+ * was brought back from an older copy is seen to be old.
+ */
 async function followMirrors(repository: Repository, context: Context): Promise<void> {
   const { log, mirrors, state } = repository;
   for (const mirror of mirrors.mirrors) {
@@ -306,16 +308,11 @@ async function catalogHolds(catalog: Catalog, state: RepositoryState): Promise<b
   return false;
 }
 
-async function writerIdOf(
-  catalog: Catalog,
-  readOnly: boolean,
-  context: Context,
-): Promise<WriterId> {
-  const known = await catalog.getMeta(metaKeys.writer);
-  if (typeof known === 'string' && isWriterId(known)) return known;
-  const writer = newId(context.random);
-  if (!readOnly) await catalog.setMeta(metaKeys.writer, writer);
-  return writer;
+function catalogEmpty(location: string): VersionsError {
+  return new VersionsError('NotFound', 'CATALOG_EMPTY', `The catalog ${location} is empty`, {
+    hint: 'Make it from the mirrors: "versions catalog rebuild"',
+    context: { location },
+  });
 }
 
 function connectUnfinished(): VersionsError {

@@ -1,0 +1,10 @@
+/** Names of values that the catalog keeps beside the journal. */
+export const metaKeys = {
+  repository: 'repository',
+  /** Of a catalog that serves one machine; else each machine keeps its own. */
+  writer: 'writer',
+  /** 'yes': this machine only reads. */
+  follower: 'follower',
+  /** 'yes' until the catalog has the whole history: an interrupted `connect` goes on there. */
+  filling: 'filling',
+} as const;
