@@ -16,19 +16,36 @@ export * from './monitor/index.ts';
 export type { SnapshotRecord, SnapshotStats, TreeEntry } from './format/index.ts';
 export { parseExclude, readExcludeFile, resolvePath } from './files/index.ts';
 export {
+  absentMembers,
   addKeyFile,
+  addMirror,
+  applyRemoval,
+  applySync,
+  changeMembership,
   connectRepository,
   initRepository,
+  lookAt,
+  markerIdAt,
+  membersOf,
+  mirrorUnknown,
+  openNewPlace,
   openRepository,
+  planFill,
+  planRemoval,
+  planSync,
   Repository,
   type ConnectOptions,
   type Connected,
   type Context,
   type Doors,
   type InitOptions,
+  type NewPlace,
   type OpenOptions,
+  type RemovalPlan,
   type RepositoryPlaces,
   type SecretSource,
+  type SyncPlan,
+  type SyncSummary,
 } from './repository/index.ts';
 export {
   findSnapshot,
@@ -37,11 +54,15 @@ export {
   listSnapshots,
   parseSnapshotPath,
   readFile,
+  repositoryHealth,
   repositoryStats,
   runVerify,
   snapshotCopies,
   type FoundEntry,
+  type MirrorHealth,
+  type RepositoryHealth,
   type RepositoryStats,
+  type SourceHealth,
   type SnapshotCopies,
   type SnapshotFilter,
   type SnapshotInfo,
@@ -55,6 +76,8 @@ export {
   type StreamInput,
 } from './backup/index.ts';
 export { runRestore, type RestoreOptions, type RestoreSummary } from './restore/index.ts';
+export type { Mirror } from './mirror/index.ts';
+export { sweepTemporaries } from './store/index.ts';
 export type { VerifyLevel } from './verify/index.ts';
 export { copyObject, payDebt, payDebts, type Copied, type CopyOptions } from './heal/index.ts';
 export { judgeFor, type Judge } from './verify/index.ts';

@@ -126,8 +126,7 @@ async function noteOnlyCopy(session: Session, paths: readonly ByteString[]): Pro
   output.note(
     'The only copy is on the same disk as the files: if it breaks, both are gone.\n' +
       'Save to another disk as well:\n' +
-      '  versions init safe --mirror usb=/media/usb/versions\n' +
-      '  versions backup -r safe PATH',
+      '  versions mirror add usb /media/usb/versions',
   );
 }
 

@@ -36,7 +36,8 @@ export function parseMirrors({ settings, io, command }: Session): MirrorConfig[]
   return mirrors;
 }
 
-function checkApart(one: MirrorConfig, other: MirrorConfig, command: string): void {
+/** Throws `Usage` if two mirrors share a name, or one lies in the other. */
+export function checkApart(one: MirrorConfig, other: MirrorConfig, command: string): void {
   if (one.name === other.name) throw usage(`Two mirrors are named ${one.name}`, command);
   const a = mirrorDirectory(one.url) ?? one.url;
   const b = mirrorDirectory(other.url) ?? other.url;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   isVersionsError,
+  type MirrorConfig,
   openRepository,
   type Repository,
   type RepositoryConfig,
@@ -58,6 +59,23 @@ export async function openForWriting(session: Session): Promise<OpenedRepository
   const places = placesOf(configured, session.settings, session.io);
   await makePrivateDirectories(places, session.io);
   return open(session, { name: configured.name, places, readOnly: false });
+}
+
+/** Opens it with other mirrors than are configured, of which fewer may be there than must be. */
+export async function openWithMirrors(
+  session: Session,
+  configured: RepositoryConfig,
+  mirrors: readonly MirrorConfig[],
+): Promise<OpenedRepository> {
+  const places = placesOf({ ...configured, mirrors }, session.settings, session.io);
+  await makePrivateDirectories(places, session.io);
+  const wanted = session.settings.isFromFlag('mirrors-min') ? undefined : places.mirrorsMin;
+  const mirrorsMin = wanted === undefined ? undefined : Math.min(wanted, mirrors.length);
+  return open(session, {
+    name: configured.name,
+    places: { ...places, mirrorsMin },
+    readOnly: false,
+  });
 }
 
 /** The secret for opening, asked for only when it is needed, and only once. */

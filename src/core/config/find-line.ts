@@ -20,7 +20,8 @@ export function findLine(text: string, path: readonly string[]): number | undefi
   return nearest?.line;
 }
 
-function splitKey(text: string): string[] {
+/** The parts of a dotted key, without quotes. */
+export function splitKey(text: string): string[] {
   const parts = text.matchAll(/"([^"]*)"|'([^']*)'|([^.\s]+)/g);
   return [...parts].map(([, double, single, bare]) => double ?? single ?? bare ?? '');
 }

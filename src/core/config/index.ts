@@ -8,9 +8,10 @@
  * Invariants:
  * 1. Every value that leaves the room has been checked against its definition.
  * 2. A mistake is one `Usage` error that names the place: flag, variable, or file and line.
- * 3. Text of a user's configuration file is only ever added to, never rewritten; what comes out
- *    parses, and means what it meant before plus the addition.
+ * 3. Text of a user's configuration file is changed only where it must be, never rewritten; what
+ *    comes out parses, and means what it meant before plus the change.
  */
+export { editRepository, type ConfigEdit } from './config-edit.ts';
 export * from './config-file.ts';
 export * from './config-text.ts';
 export * from './parse-value.ts';

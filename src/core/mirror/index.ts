@@ -32,5 +32,7 @@ export {
   type MirrorSetStatus,
   type MirrorStatus,
 } from './mirror-set.ts';
+export { mirrorForeign } from './mirror-errors.ts';
+export { mirrorsMinOf } from './open-mirrors.ts';
 export type { Debt, Settled, Stored } from './quorum-write.ts';
 export type { ObjectInfo, ObjectStore } from '../store/index.ts';

@@ -82,7 +82,11 @@ async function tableOf(
     return (await readPackDirectory(pack, { mirrors, keys, repository: id }, signal)).table;
   } catch (error) {
     if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
-    repository.monitor.problem(unreadablePack(pack.name, error));
+    // To read, it matters only where something is needed from it; verify looks for what is missing.
+    const isGone = isVersionsError(error, 'NotFound') && repository.readOnly;
+    const problem = unreadablePack(pack.name, error);
+    if (isGone) repository.monitor.note(problem.message);
+    else repository.monitor.problem(problem);
     return undefined;
   }
 }

@@ -19,7 +19,24 @@ export type { Context, Doors, RepositoryPlaces, SecretSource } from './context.t
 export { expectedObjects } from './expected-objects.ts';
 export { initRepository, type InitOptions } from './init-repository.ts';
 export { addKeyFile } from './add-key.ts';
-export { membersOf } from './membership.ts';
+export { absentMembers, changeMembership, membersOf } from './membership.ts';
+export { addMirror, lookAt, type AddedMirror, type NewPlace } from './add-mirror.ts';
+export { markerIdAt, openNewPlace } from './mirror-places.ts';
+export { mirrorUnknown } from './mirror-change-errors.ts';
+export {
+  applyRemoval,
+  planRemoval,
+  type RemovalOptions,
+  type RemovalPlan,
+} from './remove-mirror.ts';
+export {
+  applySync,
+  planFill,
+  planSync,
+  type SyncOptions,
+  type SyncPlan,
+  type SyncSummary,
+} from './sync-mirror.ts';
 export { packKey, parseEntryKey } from './object-keys.ts';
 export { openRepository, type OpenOptions } from './open-repository.ts';
 export type { PackInfo, PackLife } from './pack-list.ts';

@@ -1,5 +1,6 @@
+import type { MirrorId } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import type { MirrorRecord } from '../format/index.ts';
+import type { JournalRecord, MirrorRecord } from '../format/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import type { Repository } from './repository.ts';
 
@@ -50,4 +51,30 @@ function removed({ name, id }: Mirror): VersionsError {
       context: { mirror: name },
     },
   );
+}
+
+/** Enters another name for a mirror in the journal, or other numbers of copies. */
+export async function changeMembership(
+  repository: Repository,
+  change: {
+    readonly renamed?: { readonly id: MirrorId; readonly name: string } | undefined;
+    readonly mirrorsMin?: number | undefined;
+  },
+  signal?: AbortSignal,
+): Promise<void> {
+  repository.assertWritable();
+  const { renamed, mirrorsMin } = change;
+  await repository.log.append(
+    () => {
+      const member = membersOf(repository).find(({ id }) => id === renamed?.id);
+      const mirrors = renamed && member ? [{ ...member, name: renamed.name }] : [];
+      const records: JournalRecord[] = [];
+      if (mirrors.length > 0) records.push({ type: 'mirrors', mirrors });
+      if (mirrorsMin !== undefined) records.push({ type: 'settings', mirrorsMin });
+      return records.length === 0 ? undefined : records;
+    },
+    { signal },
+  );
+  await repository.mirrors.drain();
+  await repository.debts.record(repository.catalog);
 }

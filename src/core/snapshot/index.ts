@@ -9,6 +9,12 @@ export * from './find-snapshot.ts';
 export * from './list-entries.ts';
 export * from './look-up.ts';
 export * from './read-file.ts';
+export {
+  type MirrorHealth,
+  repositoryHealth,
+  type RepositoryHealth,
+  type SourceHealth,
+} from './repository-health.ts';
 export * from './repository-stats.ts';
 export * from './run-verify.ts';
 export * from './snapshot-copies.ts';

@@ -1,6 +1,7 @@
-import { isPackName, type MirrorId, type PackName, type SnapshotId } from '../base/index.ts';
+import type { MirrorId, SnapshotId } from '../base/index.ts';
 import type { CopyState } from '../catalog/index.ts';
 import { membersOf, parseEntryKey, type Repository } from '../repository/index.ts';
+import { packNameOf } from './repository-health.ts';
 
 /** On how many mirrors a snapshot is, as far as the ledger knows. */
 export interface SnapshotCopies {
@@ -50,9 +51,4 @@ async function reachOf({ catalog, state }: Repository, mirror: MirrorId): Promis
     }
   }
   return { packs, entry };
-}
-
-function packNameOf(key: string): PackName | undefined {
-  const name = /^packs\/[0-9a-f]{2}\/(.*)$/.exec(key)?.[1];
-  return name !== undefined && isPackName(name) ? name : undefined;
 }

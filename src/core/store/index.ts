@@ -32,4 +32,5 @@ export { openStore, type OpenStoreOptions } from './open-store.ts';
 export { ReadOnlyStore } from './read-only-store.ts';
 export { RecordingStore, type StoreCall, type StoreMethod } from './recording-store.ts';
 export { RetryingStore, type RetryOptions } from './retrying-store.ts';
+export { sweepTemporaries } from './sweep-temporaries.ts';
 export { storeReadOnly } from './store-errors.ts';
