@@ -10,8 +10,8 @@ const config: ViteUserConfig = defineConfig({
     // Processes, not threads: tests open worker threads, change umask and cwd, and send signals.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 5_000,
     passWithNoTests: false,
     allowOnly: false,

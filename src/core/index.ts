@@ -28,6 +28,7 @@ export {
   markerIdAt,
   membersOf,
   mirrorUnknown,
+  mendMarkers,
   openNewPlace,
   openRepository,
   planFill,
@@ -55,7 +56,9 @@ export {
   parseSnapshotPath,
   readFile,
   repositoryHealth,
+  reportLosses,
   repositoryStats,
+  runHeal,
   runVerify,
   snapshotCopies,
   type FoundEntry,
@@ -63,6 +66,8 @@ export {
   type RepositoryHealth,
   type RepositoryStats,
   type SourceHealth,
+  type HealSummary,
+  type RunHealOptions,
   type SnapshotCopies,
   type SnapshotFilter,
   type SnapshotInfo,
@@ -77,7 +82,18 @@ export {
 } from './backup/index.ts';
 export { runRestore, type RestoreOptions, type RestoreSummary } from './restore/index.ts';
 export type { Mirror } from './mirror/index.ts';
-export { sweepTemporaries } from './store/index.ts';
-export type { VerifyLevel } from './verify/index.ts';
-export { copyObject, payDebt, payDebts, type Copied, type CopyOptions } from './heal/index.ts';
-export { judgeFor, type Judge } from './verify/index.ts';
+export { openStore, sweepTemporaries } from './store/index.ts';
+export { judgeFor, type Judge, type Subset, type VerifyLevel } from './verify/index.ts';
+export {
+  breakerTripped,
+  copyObject,
+  payDebt,
+  payDebts,
+  verifyKeyless,
+  type Copied,
+  type CopyOptions,
+  type HealPlan,
+  type KeylessSummary,
+} from './heal/index.ts';
+export { openCatalog, type Catalog } from './catalog/index.ts';
+export type { Place } from './mirror/index.ts';

@@ -81,7 +81,10 @@ describe('a mistake on the command line ends with 2, a sentence and a hint', () 
     ],
     [['ls'], /^error: versions ls needs SNAP\[:PATH\]\nhint: versions help ls shows examples\n$/],
     [['snapshots', 'x'], /^error: versions snapshots takes no operand, so "x" is too much\nhint: /],
-    [['heal'], /^error: versions heal is not yet in this version\nhint: versions verify names/],
+    [
+      ['forget'],
+      /^error: versions forget is not yet in this version\nhint: every snapshot is kept/,
+    ],
     [['help', 'prune'], /^error: versions prune is not yet in this version\nhint: /],
     [['help', 'x'], /^error: There is no command "x"\nhint: /],
     [

@@ -16,6 +16,7 @@ export const commandModules: Readonly<
   cat: () => import('./cat.ts'),
   restore: () => import('./restore.ts'),
   verify: () => import('./verify.ts'),
+  heal: () => import('./heal.ts'),
   stats: () => import('./stats.ts'),
   status: () => import('./status.ts'),
   'mirror list': () => import('./mirror-list.ts'),

@@ -10,6 +10,7 @@ export type CommandName =
   | 'cat'
   | 'restore'
   | 'verify'
+  | 'heal'
   | 'stats'
   | 'status'
   | 'mirror list'

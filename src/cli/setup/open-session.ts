@@ -22,13 +22,23 @@ export interface OpenedRepository extends AsyncDisposable {
   readonly repository: Repository;
 }
 
+export interface OpenChoice {
+  /** A secret that was asked for before. */
+  readonly secret?: (() => Promise<Secret>) | undefined;
+  /** What is learnt of copies is noted in the ledger. */
+  readonly notesHealth?: boolean | undefined;
+}
+
 /** Opens the repository that is meant, to read from it. */
-export async function openForReading(session: Session): Promise<OpenedRepository> {
+export async function openForReading(
+  session: Session,
+  choice: OpenChoice = {},
+): Promise<OpenedRepository> {
   if (session.isPlace) return openPlace(session);
   const configured = session.configuredRepository();
   const places = placesOf(configured, session.settings, session.io);
   await makePrivateDirectories(places, session.io);
-  return open(session, { name: configured.name, places, readOnly: true });
+  return open(session, { name: configured.name, places, readOnly: true, ...choice });
 }
 
 /** The configured repository that is meant, if it may be written to. */
@@ -54,11 +64,14 @@ export function writableRepository(session: Session): RepositoryConfig {
 }
 
 /** Opens it. */
-export async function openForWriting(session: Session): Promise<OpenedRepository> {
+export async function openForWriting(
+  session: Session,
+  choice: OpenChoice = {},
+): Promise<OpenedRepository> {
   const configured = writableRepository(session);
   const places = placesOf(configured, session.settings, session.io);
   await makePrivateDirectories(places, session.io);
-  return open(session, { name: configured.name, places, readOnly: false });
+  return open(session, { name: configured.name, places, readOnly: false, ...choice });
 }
 
 /** Opens it with other mirrors than are configured, of which fewer may be there than must be. */
@@ -79,7 +92,7 @@ export async function openWithMirrors(
 }
 
 /** The secret for opening, asked for only when it is needed, and only once. */
-function lazySecret(session: Session, name: string): () => Promise<Secret> {
+export function lazySecret(session: Session, name: string): () => Promise<Secret> {
   let secret: Promise<Secret> | undefined;
   return () =>
     (secret ??= secretOf(session.settings, session.io, { name, mayAsk: session.mayAsk }));
@@ -91,10 +104,16 @@ async function open(
     name,
     places,
     readOnly,
-  }: { readonly name: string; readonly places: RepositoryPlaces; readonly readOnly: boolean },
+    notesHealth,
+    secret = lazySecret(session, name),
+  }: OpenChoice & {
+    readonly name: string;
+    readonly places: RepositoryPlaces;
+    readonly readOnly: boolean;
+  },
 ): Promise<OpenedRepository> {
-  const secret = lazySecret(session, name);
-  const repository = await openRepository(places, { secret, readOnly }, session.context).catch(
+  const options = { secret, readOnly, notesHealth };
+  const repository = await openRepository(places, options, session.context).catch(
     (error: unknown) => {
       throw session.isPlace ? error : asUnreachable(error);
     },

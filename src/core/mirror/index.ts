@@ -23,6 +23,7 @@ export {
   markerKey,
   type MarkerReader,
   type Mirror,
+  type OwnerReader,
   type Place,
 } from './mirror.ts';
 export {
@@ -35,4 +36,4 @@ export {
 export { mirrorForeign } from './mirror-errors.ts';
 export { mirrorsMinOf } from './open-mirrors.ts';
 export type { Debt, Settled, Stored } from './quorum-write.ts';
-export type { ObjectInfo, ObjectStore } from '../store/index.ts';
+export { versionedStoreIn, type ObjectInfo, type ObjectStore } from '../store/index.ts';

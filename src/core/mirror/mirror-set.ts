@@ -10,7 +10,7 @@ import {
 } from '../store/index.ts';
 import { ByteGate } from './byte-gate.ts';
 import { type FailoverOptions, readFailover } from './failover-read.ts';
-import type { AbsentPlace, MarkerReader, Mirror, Place } from './mirror.ts';
+import type { AbsentPlace, MarkerReader, Mirror, OwnerReader, Place } from './mirror.ts';
 import { MirrorChannel } from './mirror-channel.ts';
 import { mirrorsMinInvalid, quorumLost, repositoryNotFound } from './mirror-errors.ts';
 import { mirrorsMinOf, type OpenedMirrors, openMirrors } from './open-mirrors.ts';
@@ -20,6 +20,8 @@ export interface MirrorSetOptions extends CallOptions {
   /** In the order in which they are preferred for reading. */
   readonly places: readonly Place[];
   readonly readMarker: MarkerReader;
+  /** Lets a place whose marker is damaged be read, if nothing is to be written. */
+  readonly readOwner?: OwnerReader | undefined;
   readonly repositoryId?: RepositoryId | undefined;
   /** How many mirrors must store an object. Default: all but one, at least one. */
   readonly mirrorsMin?: number | undefined;

@@ -7,6 +7,8 @@ export interface Mirror {
   readonly id: MirrorId;
   readonly name: string;
   readonly store: ObjectStore;
+  /** Its marker is damaged: it is read because its `config` says whose it is, and never written. */
+  readonly isUnmarked?: boolean | undefined;
 }
 
 /** Where a mirror should be: its store, or why that could not even be opened. */
@@ -28,6 +30,9 @@ export interface MarkerContent {
 
 /** Decodes a marker; throws `Corrupt` or `Unsupported`. */
 export type MarkerReader = (bytes: Uint8Array) => MarkerContent;
+
+/** Says whose a `config` is; throws `Corrupt` or `Unsupported`. */
+export type OwnerReader = (config: Uint8Array) => RepositoryId;
 
 /** The key of the marker in every mirror. */
 export const markerKey = 'mirror';

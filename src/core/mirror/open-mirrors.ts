@@ -8,6 +8,7 @@ import {
   markerKey,
   type MarkerReader,
   type Mirror,
+  type OwnerReader,
   type Place,
 } from './mirror.ts';
 import { mirrorForeign, mirrorStalled, mirrorTwice } from './mirror-errors.ts';
@@ -16,6 +17,7 @@ import { withTimeLimit } from './time-limit.ts';
 export interface OpenMirrorsOptions {
   readonly places: readonly Place[];
   readonly readMarker: MarkerReader;
+  readonly readOwner?: OwnerReader | undefined;
   /** The repository that is expected; else the first mirror says which it is. */
   readonly repositoryId?: RepositoryId | undefined;
   readonly readOnly: boolean;
@@ -39,7 +41,7 @@ export interface OpenedMirrors {
  * would mean to write into a place that is not meant.
  */
 export async function openMirrors(options: OpenMirrorsOptions): Promise<OpenedMirrors> {
-  const looked = await Promise.all(options.places.map((place) => look(place, options)));
+  const looked = await Promise.all(options.places.map((place, at) => look(place, at, options)));
   const mirrors: Mirror[] = [];
   const absent: AbsentPlace[] = [];
   const byId = new Map<MirrorId, string>();
@@ -51,13 +53,15 @@ export async function openMirrors(options: OpenMirrorsOptions): Promise<OpenedMi
       continue;
     }
     const { repository, mirror: id } = found.marker;
+    const { isUnmarked } = found;
     expected ??= { repository, mirror: name };
     if (repository !== expected.repository) throw mirrorForeign(name, repository, expected);
     const other = byId.get(id);
     if (other !== undefined) throw mirrorTwice([other, name], id);
     byId.set(id, name);
     const store = options.readOnly ? new ReadOnlyStore(found.store) : found.store;
-    mirrors.push({ id, name, store });
+    mirrors.push(isUnmarked ? { id, name, store, isUnmarked } : { id, name, store });
+    if (isUnmarked) reportUnmarked(name, options.monitor);
   }
   for (const place of absent) reportAbsent(place, mirrors.length > 0, options.monitor);
   return { repositoryId: expected?.repository, mirrors, absent };
@@ -67,11 +71,16 @@ export async function openMirrors(options: OpenMirrorsOptions): Promise<OpenedMi
 const markerBytesMax = 128 * 1024;
 
 type Look =
-  | { readonly marker: MarkerContent; readonly store: ObjectStore }
+  | {
+      readonly marker: MarkerContent;
+      readonly store: ObjectStore;
+      readonly isUnmarked?: boolean;
+    }
   | { readonly error: VersionsError };
 
 async function look(
   place: Place,
+  at: number,
   options: OpenMirrorsOptions,
 ): Promise<{ readonly name: string; readonly found: Look }> {
   const { name } = place;
@@ -91,8 +100,41 @@ async function look(
     if (!isVersionsError(error) || error.kind === 'Cancelled' || error.kind === 'Internal') {
       throw error;
     }
-    return { name, found: { error } };
+    const marker = await ownerInstead(store, at, error, options);
+    return { name, found: marker ? { marker, store, isUnmarked: true } : { error } };
   }
+}
+
+/**
+ * A damaged or missing marker must not make a place unreadable. Its `config` says whose it is; the
+ * id is made up, because nobody writes anything under it.
+ */
+async function ownerInstead(
+  store: ObjectStore,
+  at: number,
+  error: VersionsError,
+  options: OpenMirrorsOptions,
+): Promise<MarkerContent | undefined> {
+  const { readOnly, readOwner, signal } = options;
+  const isDamaged = error.kind === 'Corrupt' || error.code === 'OBJECT_NOT_FOUND';
+  if (!readOnly || readOwner === undefined || !isDamaged) return undefined;
+  try {
+    const range = { offset: 0, length: markerBytesMax };
+    const repository = readOwner(await store.get(configKey, { range, signal }));
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- 32 hexadecimal digits
+    const mirror = at.toString(16).padStart(32, '0') as MirrorId;
+    return { repository, mirror };
+  } catch (failure) {
+    if (!isVersionsError(failure) || failure.kind === 'Cancelled') throw failure;
+    return undefined;
+  }
+}
+
+const configKey = 'config';
+
+function reportUnmarked(name: string, monitor: Monitor): void {
+  const detail = 'Its marker is damaged or missing, so it is read but not written to';
+  monitor.finding({ kind: 'corrupt', mirror: name, object: markerKey, healable: true, detail });
 }
 
 function reportAbsent({ name, error }: AbsentPlace, others: boolean, monitor: Monitor): void {

@@ -37,7 +37,8 @@ export {
   type SyncPlan,
   type SyncSummary,
 } from './sync-mirror.ts';
-export { packKey, parseEntryKey } from './object-keys.ts';
+export { mendMarkers, type MendMarkersOptions } from './mend-markers.ts';
+export { entryKey, packKey, parseEntryKey, payloadKey } from './object-keys.ts';
 export { openRepository, type OpenOptions } from './open-repository.ts';
 export type { PackInfo, PackLife } from './pack-list.ts';
 export { recoverPacks } from './recover-packs.ts';

@@ -86,15 +86,21 @@ export async function unlock(
   );
 }
 
+/** What any mirror lists: one may lack some, or not be listable at all. */
 async function keyObjectNames(mirrors: MirrorSet): Promise<readonly ObjectHash[]> {
   const names = new Set<ObjectHash>();
+  let failure: VersionsError | undefined;
   for (const { store } of mirrors.mirrors) {
-    for await (const { key } of store.list('keys/')) {
-      const name = key.slice('keys/'.length);
-      if (isObjectHash(name)) names.add(name);
+    try {
+      for await (const { key } of store.list('keys/')) {
+        const name = key.slice('keys/'.length);
+        if (isObjectHash(name)) names.add(name);
+      }
+    } catch (error) {
+      if (!isVersionsError(error, 'Unavailable', 'Denied', 'NotFound')) throw error;
+      failure = error;
     }
-    // The others hold the same; they are asked only if this one shows none.
-    if (names.size > 0) break;
   }
+  if (names.size === 0 && failure !== undefined) throw failure;
   return [...names];
 }

@@ -38,6 +38,8 @@ const behindMax = 64;
 export interface OpenOptions {
   readonly secret: SecretSource;
   readonly readOnly: boolean;
+  /** Lets the ledger be written, though nothing else is: for what verifying learns. */
+  readonly notesHealth?: boolean | undefined;
 }
 
 /**
@@ -65,7 +67,7 @@ export async function openRepository(
     catalog =
       places.catalog === undefined
         ? new MemoryCatalog()
-        : await doorsOf(context).openCatalog(places.catalog, { readOnly });
+        : await openCatalogFor(places.catalog, options, context);
     const repository = await assembleRepository(
       { mirrors, catalog, debts, ...unlocked },
       places.cacheDir,
@@ -85,6 +87,22 @@ export async function openRepository(
   }
 }
 
+/** Where the ledger cannot be written it is still read: it is a hint, no more. */
+async function openCatalogFor(
+  url: string,
+  { readOnly, notesHealth }: OpenOptions,
+  context: Context,
+): Promise<Catalog> {
+  const { openCatalog } = doorsOf(context);
+  if (!readOnly || notesHealth !== true) return openCatalog(url, { readOnly });
+  try {
+    return await openCatalog(url, { readOnly: false });
+  } catch (error) {
+    if (!isVersionsError(error, 'Denied')) throw error;
+    return openCatalog(url, { readOnly: true });
+  }
+}
+
 /** Reads the markers; see `MirrorSet.open`. */
 export async function openMirrorSet(
   places: readonly Place[],
@@ -95,6 +113,7 @@ export async function openMirrorSet(
     places,
     ...options,
     readMarker: decodeMarker,
+    readOwner: (config) => decodeConfig(config).config.repository,
     limits: { behindMax },
     monitor: context.monitor,
     clock: context.clock,

@@ -16,7 +16,9 @@ export {
   type SourceHealth,
 } from './repository-health.ts';
 export * from './repository-stats.ts';
+export * from './run-heal.ts';
 export * from './run-verify.ts';
+export type { SampleResult } from './sample-restore.ts';
 export * from './snapshot-copies.ts';
 export * from './snapshot-info.ts';
 export * from './tree-reader.ts';

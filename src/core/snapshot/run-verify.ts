@@ -1,13 +1,34 @@
-import { byteStringFromText, displayPath, type ObjectHash } from '../base/index.ts';
-import { isVersionsError, VersionsError } from '../errors/index.ts';
-import { decodeConfig } from '../format/index.ts';
+import { byteStringFromText, displayPath } from '../base/index.ts';
+import { VersionsError } from '../errors/index.ts';
+import { findGoodBytes } from '../heal/index.ts';
+import type { Mirror } from '../mirror/index.ts';
 import { expectedObjects, type Context, type Repository } from '../repository/index.ts';
-import { type Judge, judgeFor, verifyMirrors, type VerifyLevel } from '../verify/index.ts';
+import {
+  HealthRecorder,
+  judgeFor,
+  KnownCopies,
+  selectCopies,
+  type Subset,
+  type VerifyLevel,
+  verifyMirrors,
+  type VerifyMirrorsResult,
+} from '../verify/index.ts';
 import type { WorkerPool } from '../workers/index.ts';
 import { checkStructure, type StructureLoss } from './check-structure.ts';
+import { judgeWithKeys } from './judge-with-keys.ts';
+import { type SampleResult, sampleRestore } from './sample-restore.ts';
+import { supersededPacks } from './superseded-packs.ts';
 
 export interface VerifyOptions {
   readonly level: VerifyLevel;
+  /** Only this mirror is looked at. */
+  readonly mirror?: string | undefined;
+  /** At level `data`: which part of the packs. */
+  readonly subset?: Subset | undefined;
+  /** At level `data`: only packs that nobody has read for so long. */
+  readonly ageMsMin?: number | undefined;
+  /** Read so many files back that chance picks. */
+  readonly samples?: number | undefined;
 }
 
 export interface VerifySummary {
@@ -20,13 +41,14 @@ export interface VerifySummary {
   readonly healable: number;
   /** Objects and files of which no good copy is left. */
   readonly lost: number;
+  readonly samples?: SampleResult | undefined;
   readonly durationMs: number;
 }
 
 /**
- * Checks all mirrors. `quick`: every object is there, in its size. `structure`: also the journal,
+ * Checks the mirrors. `quick`: every object is there, in its size. `structure`: also the journal,
  * the packs' tables, and that every tree can be read and every chunk it names is there. `data`: also
- * every byte of every object in every mirror. Nothing is written.
+ * every byte of every object in every mirror. Nothing is written but what the ledger is told.
  */
 export async function runVerify(
   repository: Repository,
@@ -35,45 +57,85 @@ export async function runVerify(
 ): Promise<VerifySummary> {
   const began = context.clock.elapsed();
   const { level } = options;
-  const { monitor, signal } = context;
   const { mirrors, state } = repository;
-  const expected = await expectedObjects(repository);
-  monitor.count('objectsTotal', expected.length * mirrors.mirrors.length);
-  const bytes = expected.reduce((sum, object) => sum + (object.bytes ?? 0), 0);
-  if (level === 'data') monitor.count('bytesTotal', bytes * mirrors.mirrors.length);
-  monitor.at('verifying');
-  let losses = 0;
-  const structure = async (): Promise<void> => {
-    if (level === 'quick') return;
-    await checkStructure(
-      repository,
-      (loss) => ((losses += 1), monitor.problem(incomplete(loss))),
-      signal,
-    );
-  };
-  await repository.loadIndex(signal);
+  context.monitor.at('verifying');
+  await repository.loadIndex(context.signal);
   await using pool = repository.startWorkers();
   // Trees are walked here while the workers hash.
-  const [result] = await Promise.all([
-    verifyMirrors(mirrors.mirrors, expected, {
-      level,
-      judge: judgeOf(repository, pool),
-      monitor,
-      signal,
-    }),
-    structure(),
+  const [result, losses] = await Promise.all([
+    verify(repository, pool, options, context),
+    level === 'quick' ? 0 : reportLosses(repository, context),
   ]);
-  const absent = mirrors.absent.length;
+  const samples = options.samples
+    ? await sampleRestore(repository, options.samples, context)
+    : undefined;
   return {
     packs: state.packs.count,
     objects: result.objects,
     snapshots: state.snapshots.size,
     bytesRead: result.bytesRead,
-    findings: result.findings.length + absent + losses,
+    findings: result.findings.length + mirrors.absent.length + losses,
     healable: result.findings.filter(({ healable }) => healable).length,
-    lost: result.lost.length + losses,
+    lost: result.lost.length + losses + (samples?.lost ?? 0),
+    samples,
     durationMs: Math.round(context.clock.elapsed() - began),
   };
+}
+
+async function verify(
+  repository: Repository,
+  pool: WorkerPool,
+  options: VerifyOptions,
+  { clock, monitor, signal }: Context,
+): Promise<VerifyMirrorsResult> {
+  const { mirrors, id, catalog } = repository;
+  const { ledger } = catalog;
+  const chosen = chosenMirrors(mirrors.mirrors, options.mirror);
+  const now = clock.now();
+  const known = await KnownCopies.read(ledger, now);
+  const recorder = new HealthRecorder(ledger, now, (error) => {
+    // Without a right to write, nobody expects a note.
+    if (error.kind !== 'Denied') monitor.note(`Not noted in the catalog: ${error.message}`);
+  });
+  const superseded =
+    options.level === 'quick' ? undefined : await supersededPacks(repository, signal);
+  const expected = (await expectedObjects(repository)).filter(({ key }) => !superseded?.has(key));
+  const sources = { repository: id, mirrors: mirrors.mirrors, judge: judgeFor({ repository: id }) };
+  const result = await verifyMirrors(chosen, expected, {
+    level: options.level,
+    judge: judgeWithKeys(repository, pool),
+    select: (objects) => selectCopies(objects, chosen, { ...options, known, now }),
+    onCopy: (seen) => recorder.add(seen),
+    canMend: async (key) => (await findGoodBytes(key, { ...sources, signal })) !== undefined,
+    monitor,
+    signal,
+  });
+  await recorder.flush();
+  return result;
+}
+
+function chosenMirrors(mirrors: readonly Mirror[], name: string | undefined): readonly Mirror[] {
+  if (name === undefined) return mirrors;
+  const chosen = mirrors.filter((mirror) => mirror.name === name);
+  if (chosen.length > 0) return chosen;
+  throw new VersionsError('Usage', 'MIRROR_UNKNOWN', `No mirror named ${name} is here`, {
+    hint: `Those that are: ${mirrors.map((mirror) => mirror.name).join(', ')}`,
+    context: { mirror: name },
+  });
+}
+
+/** Walks the trees of all snapshots and reports what they have lost; how many things that are. */
+export async function reportLosses(
+  repository: Repository,
+  { monitor, signal }: Pick<Context, 'monitor' | 'signal'>,
+): Promise<number> {
+  let losses = 0;
+  await checkStructure(
+    repository,
+    (loss) => ((losses += 1), monitor.problem(incomplete(loss))),
+    signal,
+  );
+  return losses;
 }
 
 function incomplete({ snapshot, path, reason }: StructureLoss): VersionsError {
@@ -82,28 +144,4 @@ function incomplete({ snapshot, path, reason }: StructureLoss): VersionsError {
   return new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
     hint: 'Add a mirror that still has it; the other snapshots and files are not concerned',
   });
-}
-
-/** Hashes in the workers; the MAC of `config` is checked too, as there are keys. */
-function judgeOf(repository: Repository, pool: WorkerPool): Judge {
-  const hash = async (object: Uint8Array): Promise<ObjectHash> => {
-    // Stores give every object in memory of its own, so it moves.
-    const { buffer } = object;
-    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === object.byteLength;
-    const task = { type: 'hash', bytes: object } as const;
-    return (await pool.run(task, object.byteLength, isWhole ? [buffer] : [])).hash;
-  };
-  const judge = judgeFor({ repository: repository.id, hash });
-  return async (key, bytes, mirror) => {
-    const verdict = await judge(key, bytes, mirror);
-    if (verdict !== undefined || key !== 'config') return verdict;
-    const { macInput, mac } = decodeConfig(bytes);
-    try {
-      repository.keys.checkConfigMac(macInput, mac);
-      return undefined;
-    } catch (error) {
-      if (!isVersionsError(error)) throw error;
-      return error.message;
-    }
-  };
 }

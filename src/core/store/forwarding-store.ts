@@ -15,6 +15,11 @@ export class ForwardingStore implements ObjectStore {
     this.inner = inner;
   }
 
+  /** The store behind it, for abilities that not every store has. */
+  get decorated(): ObjectStore {
+    return this.inner;
+  }
+
   get properties(): StoreProperties {
     return this.inner.properties;
   }

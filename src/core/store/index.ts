@@ -9,6 +9,7 @@
  * `LimitedStore` (calls at once), `RetryingStore` (so that a wait between attempts takes no place),
  * `ReadOnlyStore`. `RecordingStore` and `FaultyStore` are for tests.
  */
+export { versionedStoreIn, type ObjectVersion, type VersionedStore } from './abilities.ts';
 export { cancelled, raceAbort, throwIfAborted } from './cancel.ts';
 export {
   DirectoryStore,

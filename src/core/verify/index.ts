@@ -6,9 +6,13 @@
  * says that a copy is good; a bad read counts only when a second one agrees; one bad object stops
  * nothing.
  */
-export * from './expected-objects.ts';
-export * from './judge.ts';
-export * from './read-copy.ts';
+export { eachAtOnce } from './each-at-once.ts';
+export { sortedByKey, type ExpectedObject } from './expected-objects.ts';
+export { HealthRecorder } from './health-recorder.ts';
+export { judgeFor, type Judge, type Verdict } from './judge.ts';
+export type { ListedMirror } from './list-mirror.ts';
+export { readCopy, type BadRead, type ReadCopy } from './read-copy.ts';
+export { KnownCopies, selectCopies, type SelectOptions, type Subset } from './select-copies.ts';
 export * from './verify-mirrors.ts';
 export * from './census.ts';
 export * from './plan-verification.ts';

@@ -13,13 +13,16 @@ import {
   type VerifyMirrorsResult,
 } from './verify-mirrors.ts';
 
-const keyOf = (prefix: string, content: Uint8Array): string => `${prefix}/${objectHashOf(content)}`;
+const keyOf = (prefix: string, content: Uint8Array): string => {
+  const hash = objectHashOf(content);
+  return prefix === 'packs' ? `packs/${hash.slice(0, 2)}/${hash}` : `${prefix}/${hash}`;
+};
 const contents = new Map<string, Buffer>();
 for (let number = 0; number < 12; number++) {
   const content = seededBytes(number, 1000 + number);
-  contents.set(keyOf(['packs/ab', 'keys', 'payloads'][number % 3] ?? '', content), content);
+  contents.set(keyOf(['packs', 'keys', 'payloads'][number % 3] ?? '', content), content);
 }
-const config = Buffer.from('the config');
+const config = Buffer.from('the config '.repeat(10));
 contents.set('config', config);
 const keys = [...contents.keys()].toSorted();
 const packs = keys.filter((key) => key.startsWith('packs/'));
@@ -136,7 +139,7 @@ describe('verifyMirrors', () => {
   it('finds a flipped bit in a small object at level structure', async () => {
     const key = keys.find((each) => each.startsWith('payloads/')) ?? '';
     await replace(0, key, seededBytes('other', 1001));
-    await replace(1, 'config', Buffer.from('the conf1g'));
+    await replace(1, 'config', Buffer.from('the conf1g '.repeat(10)));
     expect(shown(await verify('structure')).toSorted()).toEqual(
       ['m2 corrupt config healable', `m1 corrupt ${key} healable`].toSorted(),
     );

@@ -1,9 +1,12 @@
-import { isVersionsError } from '../errors/index.ts';
-import type { Mirror } from '../mirror/index.ts';
+import { parseObjectName } from '../format/index.ts';
+import { markerKey, type Mirror } from '../mirror/index.ts';
 import type { Finding, FindingKind, Monitor } from '../monitor/index.ts';
-import { objectPrefixes, type ExpectedObject } from './expected-objects.ts';
+import { eachAtOnce } from './each-at-once.ts';
+import { expectedByLists, type ExpectedObject, isOurs } from './expected-objects.ts';
 import type { Judge } from './judge.ts';
+import { listMirror, type ListedMirror } from './list-mirror.ts';
 import { readCopy } from './read-copy.ts';
+import { staleFinding } from './stale-mirror.ts';
 
 export type VerifyLevel = 'quick' | 'structure' | 'data';
 
@@ -12,177 +15,220 @@ export interface VerifyMirrorsOptions {
   readonly level: VerifyLevel;
   /** Says whether bytes are the object. */
   readonly judge: Judge;
+  /** Which packs are read at level `data`, once it is known what there must be; all by default. */
+  readonly select?: ((objects: readonly ExpectedObject[]) => Wanted | undefined) | undefined;
+  /** Copies that are to be read whatever the level, by mirror and key: somebody suspects them. */
+  readonly isSuspect?: ((object: ExpectedObject, mirror: Mirror) => boolean) | undefined;
+  /** Told of every copy that was read or is missing. */
+  readonly onCopy?: ((seen: SeenCopy) => void | Promise<void>) | undefined;
+  /** Can an object without a good copy be put together from the bad ones? Default: no. */
+  readonly canMend?: ((key: string) => Promise<boolean>) | undefined;
   readonly monitor: Monitor;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface VerifyMirrorsResult {
-  readonly objects: number;
-  readonly bytesRead: number;
-  readonly findings: readonly Finding[];
-  /** Keys of expected objects that no mirror has a good copy of. */
-  readonly lost: readonly string[];
+type Wanted = (object: ExpectedObject, mirror: Mirror) => boolean;
+
+/** What was learnt about one copy. */
+export interface SeenCopy {
+  readonly mirror: Mirror;
+  readonly object: ExpectedObject;
+  /** Undefined: it is good, every byte of it. */
+  readonly bad: FindingKind | undefined;
 }
 
-/** A key whose copy in one mirror is not good. */
-interface BadCopy {
+/** A copy that is not good. */
+export interface BadCopy {
   readonly mirror: Mirror;
   readonly object: ExpectedObject;
   readonly kind: FindingKind;
   readonly detail: string;
 }
 
+export interface VerifyMirrorsResult {
+  /** What the mirrors must hold, by key. */
+  readonly expected: readonly ExpectedObject[];
+  /** Copies that should be there. */
+  readonly objects: number;
+  readonly bytesRead: number;
+  /** Those that could be listed. */
+  readonly listed: readonly ListedMirror[];
+  readonly bad: readonly BadCopy[];
+  readonly findings: readonly Finding[];
+  /** Keys of expected objects that no mirror has a good copy of, and that cannot be mended. */
+  readonly lost: readonly string[];
+}
+
 const readsAtOnce = 4;
 
 /**
- * Compares every mirror with the objects it must hold, without any key and without writing. The
- * expected objects come sorted by key; each mirror is listed once.
+ * Compares every mirror with the objects it must hold, without any key and without writing; each is
+ * listed once. Without `expected`, everything that any of them lists must be in all.
  */
 export async function verifyMirrors(
   mirrors: readonly Mirror[],
-  expected: readonly ExpectedObject[],
+  expected: readonly ExpectedObject[] | undefined,
   options: VerifyMirrorsOptions,
 ): Promise<VerifyMirrorsResult> {
+  const { monitor, signal } = options;
+  const looked = await Promise.all(mirrors.map((mirror) => listMirror(mirror, signal)));
+  const listed = looked.filter((each) => 'sizes' in each);
+  const objects = expected ?? expectedByLists(listed);
+  const known = new Set(objects.map(({ key }) => key));
+  const others: Finding[] = looked.flatMap((each) => ('detail' in each ? [unlisted(each)] : []));
   const bad: BadCopy[] = [];
-  const others: Finding[] = [];
   let bytesRead = 0;
-  let listed = 0;
-  for (const mirror of mirrors) {
-    const seen = await listMirror(mirror, expected, options.signal);
-    if ('detail' in seen) {
-      // Nothing is known of its copies: they count neither as good nor as bad.
-      const { detail } = seen;
-      others.push({ kind: 'unreadable', mirror: mirror.name, object: '', healable: false, detail });
-      continue;
+  const wanted: Wanted = options.select?.(objects) ?? (() => true);
+  const mustRead: Wanted = (object, mirror) => isToBeRead(object, mirror, options, wanted);
+  announce(objects, listed, mustRead, monitor);
+  for (const each of listed) {
+    const stale = staleFinding(each, objects, listed.length > 1);
+    if (stale) others.push(stale);
+    for (const key of each.sizes.keys()) {
+      if (!known.has(key) && isOurs(key)) others.push(extraFinding(each.mirror, key));
     }
-    listed += 1;
-    bad.push(...seen.bad.filter((copy) => !isArriving(copy)));
-    others.push(...seen.extra.map((key) => extraFinding(mirror, key)));
-    await eachAtOnce(seen.present, readsAtOnce, async (object) => {
-      options.signal?.throwIfAborted();
-      if (!mustRead(object, options.level)) return;
-      const copy = await lookAt(mirror, object, options);
-      bytesRead += copy.bytesRead;
-      options.monitor.count('objectsDone', 1);
-      options.monitor.count('bytesDone', copy.bytesRead);
-      if (copy.bad) bad.push(copy.bad);
-    });
+    const seen = await verifyMirror(each, objects, mustRead, options);
+    bytesRead += seen.bytesRead;
+    bad.push(...seen.bad);
   }
-  const badCount = new Map<string, number>();
-  for (const { object } of bad) badCount.set(object.key, (badCount.get(object.key) ?? 0) + 1);
-  const atHand = new Set(expected.filter((object) => object.atHand).map(({ key }) => key));
-  const lost = [...badCount]
-    .filter(([key, count]) => count >= listed && !atHand.has(key))
-    .map(([key]) => key);
-  const lostKeys = new Set(lost.filter((key) => key !== 'mirror'));
-  const findings: Finding[] = bad.map(({ mirror, object, kind, detail }) => ({
-    kind,
-    mirror: mirror.name,
-    object: object.key,
-    healable: !lostKeys.has(object.key),
-    detail,
-  }));
+  const lost = await findLost(bad, listed.length, options);
+  const findings = bad.map((copy) => findingOf(copy, lost));
   findings.push(...others);
-  for (const finding of findings) options.monitor.finding(finding);
+  for (const finding of findings) monitor.finding(finding);
   return {
-    objects: expected.length * mirrors.length,
+    expected: objects,
+    objects: objects.length * mirrors.length,
     bytesRead,
+    listed,
+    bad,
     findings,
-    lost: [...lostKeys],
+    lost: [...lost],
   };
 }
 
-/** Missing only because its writer has not come so far yet. */
-function isArriving({ kind, object }: BadCopy): boolean {
-  return kind === 'missing' && object.mayBeMissing === true;
-}
-
-function mustRead(object: ExpectedObject, level: VerifyLevel): boolean {
-  if (level === 'data') return true;
-  return level === 'structure' && !object.key.startsWith('packs/');
-}
-
-/** What a mirror lists beside what it should. */
-interface Listing {
-  /** Expected, and listed with the right size. */
-  readonly present: ExpectedObject[];
-  readonly bad: BadCopy[];
-  /** Keys of objects that nothing names. */
-  readonly extra: string[];
-}
-
-/** Lists a mirror; `detail` says why it cannot be listed. */
-async function listMirror(
-  mirror: Mirror,
-  expected: readonly ExpectedObject[],
-  signal: AbortSignal | undefined,
-): Promise<Listing | { readonly detail: string }> {
-  try {
-    return await compareListing(mirror, expected, signal);
-  } catch (error) {
-    if (signal?.aborted || !isVersionsError(error, 'Unavailable', 'Denied', 'NotFound', 'Corrupt'))
-      throw error;
-    return { detail: `It cannot be listed: ${error.message}` };
-  }
-}
-
-async function compareListing(
-  mirror: Mirror,
-  expected: readonly ExpectedObject[],
-  signal: AbortSignal | undefined,
-): Promise<Listing> {
-  const listing: Listing = { present: [], bad: [], extra: [] };
-  let next = 0;
-  const missing = (object: ExpectedObject): void => {
-    const detail = 'The mirror does not hold it';
-    listing.bad.push({ mirror, object, kind: 'missing', detail });
-  };
-  for await (const { key, bytes } of mirror.store.list('', { signal })) {
-    for (let object = expected[next]; object && object.key < key; object = expected[++next])
-      missing(object);
-    const object = expected[next];
-    if (object?.key !== key) {
-      if (objectPrefixes.some((prefix) => key.startsWith(prefix))) listing.extra.push(key);
-      continue;
-    }
-    next += 1;
-    if (object.bytes === undefined || object.bytes === bytes) listing.present.push(object);
-    else {
-      const detail = `It has ${bytes} bytes and must have ${object.bytes}`;
-      const kind = bytes < object.bytes ? 'truncated' : 'corrupt';
-      listing.bad.push({ mirror, object, kind, detail });
+function announce(
+  objects: readonly ExpectedObject[],
+  listed: readonly ListedMirror[],
+  mustRead: Wanted,
+  monitor: Monitor,
+): void {
+  let count = 0;
+  let bytes = 0;
+  for (const { mirror, sizes } of listed) {
+    for (const object of objects) {
+      if (!mustRead(object, mirror)) continue;
+      count += 1;
+      bytes += object.bytes ?? sizes.get(object.key) ?? 0;
     }
   }
-  for (let object = expected[next]; object; object = expected[++next]) missing(object);
-  return listing;
+  monitor.count('objectsTotal', count);
+  monitor.count('bytesTotal', bytes);
+}
+
+/** Looks at all copies of one mirror. */
+async function verifyMirror(
+  { mirror, sizes }: ListedMirror,
+  objects: readonly ExpectedObject[],
+  mustRead: Wanted,
+  options: VerifyMirrorsOptions,
+): Promise<{ readonly bytesRead: number; readonly bad: readonly BadCopy[] }> {
+  const bad: BadCopy[] = [];
+  let bytesRead = 0;
+  const present: ExpectedObject[] = [];
+  for (const object of objects) {
+    // That was found when the mirror was opened.
+    if (object.key === markerKey && mirror.isUnmarked === true) continue;
+    const wrong = wrongByList(object, sizes.get(object.key));
+    // Missing only because its writer has not come so far yet.
+    if (wrong?.kind === 'missing' && object.mayBeMissing === true) continue;
+    if (wrong) bad.push({ mirror, object, ...wrong });
+    else present.push(object);
+    if (wrong) await options.onCopy?.({ mirror, object, bad: wrong.kind });
+  }
+  await eachAtOnce(present, readsAtOnce, async (object) => {
+    options.signal?.throwIfAborted();
+    if (!mustRead(object, mirror)) return;
+    const read = await readCopy(mirror, object.key, options.judge, options.signal);
+    bytesRead += read.bytesRead;
+    options.monitor.count('objectsDone', 1);
+    options.monitor.count('bytesDone', read.bytesRead);
+    if (read.bad) {
+      const { kind, detail } = read.bad;
+      bad.push({ mirror, object, kind, detail });
+    }
+    await options.onCopy?.({ mirror, object, bad: read.bad?.kind });
+  });
+  return { bytesRead, bad };
+}
+
+function isToBeRead(
+  object: ExpectedObject,
+  mirror: Mirror,
+  { level, isSuspect }: VerifyMirrorsOptions,
+  wanted: Wanted,
+): boolean {
+  if (object.isDisputed === true || isSuspect?.(object, mirror) === true) return true;
+  if (level === 'quick') return false;
+  if (parseObjectName(object.key)?.part !== 'pack') return true;
+  return level === 'data' && wanted(object, mirror);
+}
+
+/** Smaller than any object can be: its header alone has as many bytes. */
+const objectBytesMin = 64;
+
+function wrongByList(
+  object: ExpectedObject,
+  bytes: number | undefined,
+): { readonly kind: FindingKind; readonly detail: string } | undefined {
+  if (bytes === undefined) return { kind: 'missing', detail: 'The mirror does not hold it' };
+  const wanted = object.bytes;
+  if (wanted === undefined) {
+    const detail = `It has ${bytes} bytes, which is less than any object has`;
+    return bytes < objectBytesMin ? { kind: 'truncated', detail } : undefined;
+  }
+  if (wanted === bytes) return undefined;
+  const kind = bytes < wanted ? 'truncated' : 'corrupt';
+  return { kind, detail: `It has ${bytes} bytes and must have ${wanted}` };
+}
+
+/** The keys of which every mirror that could be listed has a bad copy; markers are each their own. */
+async function findLost(
+  bad: readonly BadCopy[],
+  listedCount: number,
+  { canMend }: VerifyMirrorsOptions,
+): Promise<ReadonlySet<string>> {
+  const badCount = new Map<string, number>();
+  for (const { object } of bad) {
+    if (!object.atHand) badCount.set(object.key, (badCount.get(object.key) ?? 0) + 1);
+  }
+  const lost = new Set<string>();
+  for (const [key, count] of badCount) {
+    if (key === markerKey || count < listedCount) continue;
+    if (!(await canMend?.(key))) lost.add(key);
+  }
+  return lost;
+}
+
+function findingOf(copy: BadCopy, lost: ReadonlySet<string>): Finding {
+  const { mirror, object, kind, detail } = copy;
+  const healable = !lost.has(object.key);
+  return { kind, mirror: mirror.name, object: object.key, healable, detail };
+}
+
+function unlisted({
+  mirror,
+  detail,
+}: {
+  readonly mirror: Mirror;
+  readonly detail: string;
+}): Finding {
+  return { kind: 'unreadable', mirror: mirror.name, object: '', healable: false, detail };
 }
 
 function extraFinding(mirror: Mirror, key: string): Finding {
   const detail =
-    'The journal does not name it: left over from a run that was cut short, or foreign';
+    parseObjectName(key) === undefined
+      ? 'No object has such a name: foreign, or left over'
+      : 'The journal does not name it: left over from a run that was cut short, or foreign';
   return { kind: 'extra', mirror: mirror.name, object: key, healable: true, detail };
-}
-
-/** Reads a copy twice if need be; its bytes may be gone afterwards. */
-async function lookAt(
-  mirror: Mirror,
-  object: ExpectedObject,
-  options: VerifyMirrorsOptions,
-): Promise<{ readonly bytesRead: number; readonly bad?: BadCopy }> {
-  const { bytesRead, bad } = await readCopy(mirror, object.key, options.judge, options.signal);
-  if (bad === undefined) return { bytesRead };
-  return { bytesRead, bad: { mirror, object, kind: bad.kind, detail: bad.detail } };
-}
-
-/** Runs `work` over all items, `limit` at a time; the first failure ends it. */
-async function eachAtOnce<T>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
 }

@@ -1,0 +1,61 @@
+import { combinationsOf, stretchesOf } from './differences.ts';
+
+/** An object in clear is a few hundred bytes; more ways than this are not tried. */
+const triesMax = 65_536;
+
+/**
+ * `config` or `mirror`, put together from damaged copies: they carry their hash inside, so that any
+ * way to put them together, and any single bit, can be tried. Undefined if none is accepted.
+ */
+export function mergeClear(
+  copies: readonly Uint8Array[],
+  accept: (bytes: Uint8Array) => boolean,
+): Uint8Array | undefined {
+  for (const size of new Set(copies.map(({ byteLength }) => byteLength))) {
+    for (const gap of [64, 8, 1]) {
+      const stretches = stretchesOf(copies, size, gap);
+      if (stretches === undefined || combinationsOf(stretches) > triesMax) break;
+      const choices = stretches.map((stretch) => stretch.choices);
+      const found = combine(choices, [], accept);
+      if (found !== undefined) return found;
+    }
+  }
+  for (const copy of copies) {
+    const found = flipEach(copy, accept);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function combine(
+  choices: readonly (readonly Uint8Array[])[],
+  chosen: readonly Uint8Array[],
+  accept: (bytes: Uint8Array) => boolean,
+): Uint8Array | undefined {
+  const next = choices[chosen.length];
+  if (next === undefined) {
+    const bytes = Buffer.concat(chosen);
+    return accept(bytes) ? bytes : undefined;
+  }
+  for (const choice of next) {
+    const found = combine(choices, [...chosen, choice], accept);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function flipEach(
+  copy: Uint8Array,
+  accept: (bytes: Uint8Array) => boolean,
+): Uint8Array | undefined {
+  const bytes = Buffer.from(copy);
+  if (bytes.length * 8 > triesMax) return undefined;
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const at = bit >>> 3;
+    const own = bytes[at] ?? 0;
+    bytes[at] = own ^ (1 << (bit & 7));
+    if (accept(bytes)) return bytes;
+    bytes[at] = own;
+  }
+  return undefined;
+}

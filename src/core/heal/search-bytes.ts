@@ -1,0 +1,145 @@
+import { createHash, type Hash } from 'node:crypto';
+import { asBuffer } from '../base/index.ts';
+import { combinationsOf, type Stretch, stretchesOf } from './differences.ts';
+
+/** What a search may cost. Shared by all searches for one object, so that one cannot take for ever. */
+export class SearchBudget {
+  #bytesLeft: number;
+  #untilPause = pauseBytes;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(bytes: number, signal?: AbortSignal) {
+    this.#bytesLeft = bytes;
+    this.#signal = signal;
+  }
+
+  /** Could so many bytes still be hashed? */
+  allows(bytes: number): boolean {
+    return bytes <= this.#bytesLeft;
+  }
+
+  /** False when the budget is used up. Lets others run now and then. */
+  async spend(bytes: number): Promise<boolean> {
+    this.#bytesLeft -= bytes;
+    this.#untilPause -= bytes;
+    if (this.#untilPause <= 0) {
+      this.#untilPause = pauseBytes;
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#signal?.throwIfAborted();
+    }
+    return this.#bytesLeft > 0;
+  }
+}
+
+/** About 50 ms of hashing. */
+const pauseBytes = 64 * 1024 * 1024;
+/** Differences apart by less than this are taken together; the finest last. */
+const gaps = [4096, 512, 64, 16, 4, 1];
+const stretchesMax = 4096;
+
+/**
+ * Bytes of length `size` with this SHA-256, put together from what damaged copies have: each place
+ * at which they differ is tried in every way. Undefined if there is no such way, or too many ways.
+ */
+export async function searchCombination(
+  copies: readonly Uint8Array[],
+  size: number,
+  sha256: Uint8Array,
+  budget: SearchBudget,
+): Promise<Uint8Array | undefined> {
+  let tried = 0;
+  for (const gap of gaps) {
+    const stretches = stretchesOf(copies, size, gap);
+    if (stretches === undefined || stretches.length > stretchesMax) return undefined;
+    const combinations = combinationsOf(stretches);
+    // With a finer gap the same choices come again, unless there are more of them.
+    if (combinations === tried) continue;
+    tried = combinations;
+    if (!budget.allows(bytesToHash(stretches))) return undefined;
+    const chosen = await chooseByHash(stretches, sha256, budget);
+    if (chosen !== undefined) return Buffer.concat(chosen);
+  }
+  return undefined;
+}
+
+/** Hashed bytes in the worst case: what follows a choice is hashed once for each way to come there. */
+function bytesToHash(stretches: readonly Stretch[]): number {
+  let ways = 1;
+  let bytes = 0;
+  for (const { from, to, choices } of stretches) {
+    ways *= choices.length;
+    bytes += ways * (to - from + perStretchBytes);
+  }
+  return bytes;
+}
+
+/** Copying a hash state costs about as much as hashing so many bytes. */
+const perStretchBytes = 4096;
+
+/** Depth first, so that what two ways have in common at the beginning is hashed once. */
+async function chooseByHash(
+  stretches: readonly Stretch[],
+  sha256: Uint8Array,
+  budget: SearchBudget,
+): Promise<readonly Uint8Array[] | undefined> {
+  const chosen: Uint8Array[] = [];
+  const visit = async (depth: number, before: Hash): Promise<boolean> => {
+    const stretch = stretches[depth];
+    if (stretch === undefined) return before.digest().equals(sha256);
+    for (const choice of stretch.choices) {
+      const hash = stretch.choices.length === 1 ? before : before.copy();
+      hash.update(choice);
+      chosen[depth] = choice;
+      if (!(await budget.spend(choice.byteLength + perStretchBytes))) return false;
+      if (await visit(depth + 1, hash)) return true;
+    }
+    return false;
+  };
+  return (await visit(0, createHash('sha256'))) ? chosen : undefined;
+}
+
+/**
+ * The bytes with one bit flipped so that they have this SHA-256: the commonest rot, mended without
+ * any other copy. Undefined if no single bit does it, or the budget does not allow to try them all.
+ */
+export async function searchBit(
+  copy: Uint8Array,
+  sha256: Uint8Array,
+  budget: SearchBudget,
+): Promise<Uint8Array | undefined> {
+  const size = copy.byteLength;
+  // On average half of the bytes lie behind the bit.
+  if (!budget.allows(size * 8 * (size / 2 + perStretchBytes))) return undefined;
+  const bytes = new Uint8Array(copy);
+  const before = createHash('sha256');
+  for (let from = 0; from < size; from += hashBlockBytes) {
+    const to = Math.min(from + hashBlockBytes, size);
+    for (let bit = from * 8; bit < to * 8; bit++) {
+      const at = bit >>> 3;
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7));
+      const found = asBuffer(before.copy().update(bytes.subarray(from)).digest()).equals(sha256);
+      if (found) return bytes;
+      bytes[at] = copy[at] ?? 0;
+      if (!(await budget.spend(size - from + perStretchBytes))) return undefined;
+    }
+    before.update(copy.subarray(from, to));
+  }
+  return undefined;
+}
+
+/**
+ * Could these bytes be an object with a single wrong bit? Not if they hold a run of equal bytes, as
+ * lost sectors do and encrypted data do not: to try all bits takes long.
+ */
+export function mayBeOneBitOff(copy: Uint8Array): boolean {
+  let run = 0;
+  for (let at = 1; at < copy.byteLength && run < equalBytesMax; at++) {
+    run = copy[at] === copy[at - 1] ? run + 1 : 0;
+  }
+  return run < equalBytesMax;
+}
+
+const equalBytesMax = 64;
+
+/** SHA-256 works on blocks of this size. */
+const hashBlockBytes = 64;

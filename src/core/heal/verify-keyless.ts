@@ -1,0 +1,165 @@
+import type { Clock, ObjectHash } from '../base/index.ts';
+import type { Ledger } from '../catalog/index.ts';
+import { VersionsError } from '../errors/index.ts';
+import { decodeConfig, decodeMarker } from '../format/index.ts';
+import { MirrorSet, type Place } from '../mirror/index.ts';
+import type { Monitor } from '../monitor/index.ts';
+import {
+  HealthRecorder,
+  judgeFor,
+  KnownCopies,
+  selectCopies,
+  type Subset,
+  type VerifyLevel,
+  verifyMirrors,
+  type VerifyMirrorsResult,
+} from '../verify/index.ts';
+import { applyHeal, type HealResult } from './apply-heal.ts';
+import { findGoodBytes } from './find-good-bytes.ts';
+import { healMarkers, type MarkerOptions } from './heal-markers.ts';
+import { type HealChoice, type HealPlan, planHeal } from './heal-plan.ts';
+
+export interface KeylessOptions {
+  readonly level: VerifyLevel;
+  readonly subset?: Subset | undefined;
+  readonly ageMsMin?: number | undefined;
+  /** Mend what is found. */
+  readonly heal?: (HealChoice & KeylessHealOptions) | undefined;
+  readonly ledger?: Ledger | undefined;
+  readonly idOf?: MarkerOptions['idOf'];
+  /** The SHA-256 of bytes, which it may take; default: computed here. */
+  readonly hash?: ((bytes: Uint8Array) => ObjectHash | Promise<ObjectHash>) | undefined;
+  readonly monitor: Monitor;
+  readonly clock: Clock;
+  readonly by: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface KeylessHealOptions {
+  readonly dryRun: boolean;
+  readonly bytesMax?: number | undefined;
+  /** Shown before anything is done. */
+  readonly onPlan?: ((plan: HealPlan) => void | Promise<void>) | undefined;
+}
+
+export interface KeylessSummary {
+  readonly mirrors: number;
+  readonly objects: number;
+  readonly bytesRead: number;
+  readonly findings: number;
+  /** Findings of which there is a good copy, or bytes enough to make one. */
+  readonly healable: number;
+  /** Objects of which neither is known. */
+  readonly lost: number;
+  /** What healing did, if it was asked for. */
+  readonly healed?: HealResult | undefined;
+  readonly durationMs: number;
+}
+
+/**
+ * Verifies places, and mends them from one another, knowing nothing but where they are: no
+ * configuration, no catalog, no key. What all of them lack it cannot miss, as the journal is sealed.
+ */
+export async function verifyKeyless(
+  places: readonly Place[],
+  options: KeylessOptions,
+): Promise<KeylessSummary> {
+  const { clock, monitor, signal, heal } = options;
+  const began = clock.elapsed();
+  const isWriting = heal !== undefined && !heal.dryRun;
+  const markersMended = isWriting ? await healMarkers(places, options) : 0;
+  await using mirrors = await MirrorSet.open({
+    places,
+    readMarker: decodeMarker,
+    readOwner: (config) => decodeConfig(config).config.repository,
+    mirrorsMin: 1,
+    readOnly: !isWriting,
+    monitor,
+    clock,
+    signal,
+  });
+  if (mirrors.mirrors.length < 2 && isWriting) monitor.note(oneMirror);
+  const result = await verify(mirrors, options);
+  const plan = heal && planHeal(result, heal);
+  if (plan) await heal.onPlan?.(plan);
+  const healed =
+    plan && isWriting ? await applyHeal(plan, healOptions(mirrors, heal, options)) : undefined;
+  return {
+    mirrors: mirrors.mirrors.length,
+    objects: result.objects,
+    bytesRead: result.bytesRead,
+    findings: result.findings.length + mirrors.absent.length,
+    healable: result.findings.filter(({ healable }) => healable).length,
+    lost: healed?.lost.length ?? result.lost.length,
+    healed: healed && {
+      mended: healed.mended + markersMended,
+      left: healed.left,
+      bytesWritten: healed.bytesWritten,
+      lost: healed.lost,
+    },
+    durationMs: Math.round(clock.elapsed() - began),
+  };
+}
+
+const oneMirror = 'There is one mirror only: what is damaged in it can only be mended from itself';
+
+async function verify(mirrors: MirrorSet, options: KeylessOptions): Promise<VerifyMirrorsResult> {
+  const { ledger, clock, monitor, signal, level } = options;
+  const now = clock.now();
+  const known = await KnownCopies.read(ledger, now);
+  const recorder =
+    ledger && new HealthRecorder(ledger, now, ({ message }) => monitor.note(message));
+  const repository = mirrors.repositoryId;
+  const judge = judgeFor({ repository, hash: options.hash });
+  monitor.at('verifying');
+  const result = await verifyMirrors(mirrors.mirrors, undefined, {
+    level,
+    judge,
+    select: (objects) => selectCopies(objects, mirrors.mirrors, { ...options, known, now }),
+    isSuspect: ({ key }, { id }) => known.isSuspect(key, id),
+    onCopy: (seen) => recorder?.add(seen),
+    canMend: async (key) => {
+      const sources = { repository, mirrors: mirrors.mirrors, judge: judgeFor({ repository }) };
+      return (await findGoodBytes(key, { ...sources, signal })) !== undefined;
+    },
+    monitor,
+    signal,
+  });
+  await recorder?.flush();
+  return result;
+}
+
+function healOptions(
+  { repositoryId: repository, mirrors }: MirrorSet,
+  heal: HealChoice & KeylessHealOptions,
+  { monitor, clock, ledger, by, signal }: KeylessOptions,
+): Parameters<typeof applyHeal>[1] {
+  return {
+    repository,
+    mirrors,
+    judge: judgeFor({ repository }),
+    monitor,
+    clock,
+    ledger,
+    by,
+    bytesMax: heal.bytesMax,
+    isFromFixed: heal.from !== undefined,
+    signal,
+  };
+}
+
+/** Too much is wrong in a mirror at once: an error of its kind for each. */
+export function breakerTripped(plan: HealPlan): readonly VersionsError[] {
+  return plan.tripped.map(
+    ({ mirror: { name }, damaged, objects }) =>
+      new VersionsError(
+        'Corrupt',
+        'HEAL_BREAKER',
+        `${damaged} of ${objects} objects of mirror ${name} are damaged at once, so nothing in it is written over`,
+        {
+          hint: 'Find out what happened to that mirror (or to this machine); then run it again with --unsafe-no-breaker',
+          context: { mirror: name, damaged, objects },
+        },
+      ),
+  );
+}

@@ -1,0 +1,155 @@
+import type { PackName } from '../base/index.ts';
+import { decodeEntryObject, parseObjectName } from '../format/index.ts';
+import {
+  applyHeal,
+  breakerTripped,
+  type HealChoice,
+  type HealPlan,
+  type HealResult,
+  planHeal,
+} from '../heal/index.ts';
+import {
+  absentMembers,
+  entryKey,
+  expectedObjects,
+  payloadKey,
+  type Context,
+  type Repository,
+} from '../repository/index.ts';
+import { HealthRecorder, KnownCopies, verifyMirrors, type VerifyLevel } from '../verify/index.ts';
+import { judgeWithKeys } from './judge-with-keys.ts';
+import { type Salvaged, salvagePacks } from './salvage-packs.ts';
+import { supersededPacks } from './superseded-packs.ts';
+
+export interface RunHealOptions extends HealChoice {
+  /** How thoroughly to look first; what the ledger suspects is read whatever this says. */
+  readonly level: VerifyLevel;
+  readonly dryRun: boolean;
+  readonly bytesMax?: number | undefined;
+  /** For the events, and the session if something has to be salvaged. */
+  readonly host: string;
+  /** Shown before anything is done. */
+  readonly onPlan?: ((plan: HealPlan) => void | Promise<void>) | undefined;
+}
+
+export interface HealSummary {
+  readonly findings: number;
+  readonly bytesRead: number;
+  readonly mended: number;
+  readonly left: number;
+  /** Objects that no mirror at hand has, and that could not be put together. */
+  readonly lost: number;
+  readonly bytesWritten: number;
+  /** What was saved of lost packs; undefined if there was no need, or mirrors are missing. */
+  readonly salvaged?: Salvaged | undefined;
+  readonly durationMs: number;
+}
+
+/**
+ * Looks for damage in all mirrors and mends it: see the room `heal`. What remains lost, if every
+ * mirror is here, is salvaged into new packs. The repository must be open for writing, unless it is
+ * a dry run.
+ */
+export async function runHeal(
+  repository: Repository,
+  options: RunHealOptions,
+  context: Context,
+): Promise<HealSummary> {
+  const { clock, monitor, signal } = context;
+  const { mirrors, catalog } = repository;
+  const began = clock.elapsed();
+  const now = clock.now();
+  const known = await KnownCopies.read(catalog.ledger, now);
+  const recorder = options.dryRun
+    ? undefined
+    : new HealthRecorder(catalog.ledger, now, ({ message }) => monitor.note(message));
+  const superseded = await supersededPacks(repository, signal);
+  monitor.at('verifying');
+  const result = await verifyMirrors(
+    mirrors.mirrors,
+    (await expectedObjects(repository)).filter(({ key }) => !superseded.has(key)),
+    {
+      level: options.level,
+      judge: judgeWithKeys(repository),
+      isSuspect: ({ key }, { id }) => known.isSuspect(key, id),
+      onCopy: (seen) => recorder?.add(seen),
+      // Whether it can be mended is seen by mending it.
+      canMend: async () => true,
+      monitor,
+      signal,
+    },
+  );
+  await recorder?.flush();
+  const plan = planHeal(result, options);
+  await options.onPlan?.(plan);
+  for (const tripped of breakerTripped(plan)) monitor.problem(tripped);
+  const healed = options.dryRun ? undefined : await apply(repository, plan, options, context);
+  const salvaged = healed && (await salvage(repository, healed.lost, options, context));
+  return {
+    findings: result.findings.length,
+    bytesRead: result.bytesRead,
+    mended: healed?.mended ?? 0,
+    left: healed?.left ?? 0,
+    lost: healed?.lost.length ?? 0,
+    bytesWritten: healed?.bytesWritten ?? 0,
+    salvaged,
+    durationMs: Math.round(clock.elapsed() - began),
+  };
+}
+
+async function apply(
+  repository: Repository,
+  plan: HealPlan,
+  { from, bytesMax, host }: RunHealOptions,
+  { monitor, clock, signal }: Context,
+): Promise<HealResult> {
+  return applyHeal(plan, {
+    repository: repository.id,
+    mirrors: repository.mirrors.mirrors,
+    judge: judgeWithKeys(repository),
+    atHand: (key) => bytesAtHand(repository, key),
+    ledger: repository.catalog.ledger,
+    by: host,
+    isFromFixed: from !== undefined,
+    bytesMax,
+    monitor,
+    clock,
+    signal,
+  });
+}
+
+/** Journal entries, and payloads for a while, are in the catalog too. */
+async function bytesAtHand({ catalog }: Repository, key: string): Promise<Uint8Array | undefined> {
+  const part = parseObjectName(key)?.part;
+  if (part !== 'entry' && part !== 'payload') return undefined;
+  for await (const row of catalog.read(0)) {
+    if (part === 'entry' && entryKey(row.lineage, row.number, row.hash) === key) return row.bytes;
+    if (part !== 'payload' || row.payload === undefined) continue;
+    const { payload } = decodeEntryObject(row.bytes);
+    if (payload && payloadKey(payload) === key) return row.payload;
+  }
+  return undefined;
+}
+
+async function salvage(
+  repository: Repository,
+  lost: readonly string[],
+  { host }: RunHealOptions,
+  context: Context,
+): Promise<Salvaged | undefined> {
+  const names = new Map(repository.state.packs.all().map(({ name }) => [name as string, name]));
+  const packs = lost.flatMap((key): PackName[] => {
+    const name = names.get(key.slice(key.lastIndexOf('/') + 1));
+    return name === undefined ? [] : [name];
+  });
+  if (packs.length === 0) return undefined;
+  const absent = absentMembers(repository);
+  if (absent.length > 0) {
+    const who = absent.map(({ name }) => name).join(', ');
+    context.monitor.note(
+      `What is lost here may be whole in ${who}: bring it back and run "versions heal" again`,
+    );
+    return undefined;
+  }
+  return salvagePacks(repository, packs, { host }, context);
+}
