@@ -329,7 +329,7 @@ async function catalogHolds(catalog: Catalog, state: RepositoryState): Promise<b
 
 function catalogEmpty(location: string): VersionsError {
   return new VersionsError('NotFound', 'CATALOG_EMPTY', `The catalog ${location} is empty`, {
-    hint: 'Make it from the mirrors: "versions catalog rebuild"',
+    hint: 'Make it from the mirrors: "versions connect NAME --take-over"',
     context: { location },
   });
 }

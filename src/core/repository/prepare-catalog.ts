@@ -117,7 +117,7 @@ function tableEmpty(url: string): VersionsError {
     'CATALOG_MISSING',
     `There is no catalog at ${url}, or nothing is in it`,
     {
-      hint: 'If other machines use the repository, give the catalog that they use. If it is lost: "versions connect --take-over" makes it from the mirrors, or "versions catalog rebuild" where the repository is configured',
+      hint: 'If other machines use the repository, give the catalog that they use. If it is lost: "versions connect --take-over" makes it from the mirrors',
     },
   );
 }
