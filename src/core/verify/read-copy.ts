@@ -5,7 +5,7 @@ import type { Judge } from './judge.ts';
 
 /** What reading a copy gave. */
 export interface ReadCopy {
-  /** The whole object, if the copy is good. */
+  /** The whole object, if the copy is good; empty if the judge took its memory. */
   readonly good?: Uint8Array | undefined;
   /** Why it is not, after a second look. */
   readonly bad?: BadRead | undefined;
@@ -33,8 +33,8 @@ export async function readCopy(
 ): Promise<ReadCopy> {
   let bytesRead = 0;
   for (let attempt = 1; ; attempt++) {
-    const { bytes, bad } = await readOnce(mirror, key, judge, signal);
-    bytesRead += bytes?.byteLength ?? 0;
+    const { bytes, byteLength = 0, bad } = await readOnce(mirror, key, judge, signal);
+    bytesRead += byteLength;
     if (bad === undefined) return { good: bytes, bytesRead };
     if (attempt === 2) return { bad: { ...bad, bytes }, bytesRead };
   }
@@ -45,7 +45,11 @@ async function readOnce(
   key: string,
   judge: Judge,
   signal: AbortSignal | undefined,
-): Promise<{ readonly bytes?: Uint8Array; readonly bad?: Omit<BadRead, 'bytes'> }> {
+): Promise<{
+  readonly bytes?: Uint8Array;
+  readonly byteLength?: number;
+  readonly bad?: Omit<BadRead, 'bytes'>;
+}> {
   let bytes: Uint8Array;
   try {
     bytes = await mirror.store.get(key, { signal });
@@ -53,8 +57,11 @@ async function readOnce(
     if (isVersionsError(error, 'Cancelled', 'Internal') || signal?.aborted) throw error;
     return { bad: { kind: kindOfError(error), detail: errorMessage(error) } };
   }
+  // Before the judge has them: it may take their memory.
+  const { byteLength } = bytes;
   const verdict = await judge(key, bytes, mirror);
-  return verdict === undefined ? { bytes } : { bytes, bad: { kind: 'corrupt', detail: verdict } };
+  if (verdict === undefined) return { bytes, byteLength };
+  return { bytes, byteLength, bad: { kind: 'corrupt', detail: verdict } };
 }
 
 /** What a failed read says of the copy. */
