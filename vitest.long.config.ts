@@ -1,22 +1,23 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { modulesDirectory } from './test/support/build-before-long-tests.ts';
 import { CountReporter } from './test/support/count-reporter.ts';
 
 /**
- * Tests that need minutes; `.ci/suites` runs them beside the others. They use the core as it is
- * built: threads that strip types by themselves, thousands of them, make V8 fail.
+ * Tests that need minutes; `.ci/suites` runs them beside the others. They use the core as
+ * it is compiled: threads that strip types by themselves, thousands of them, make V8 fail.
  */
 const config: ViteUserConfig = defineConfig({
   resolve: {
     alias: [
       {
         find: /^(?:\.\.\/)+src\/core\/(.*)\.ts$/,
-        replacement: `${import.meta.dirname}/dist/core/$1.js`,
+        replacement: `${modulesDirectory}/core/$1.js`,
       },
     ],
   },
   test: {
     include: ['test/long/**/*.test.ts'],
-    globalSetup: ['test/support/build-before-tests.ts'],
+    globalSetup: ['test/support/build-before-long-tests.ts'],
     reporters: ['default', new CountReporter()],
     pool: 'forks',
     maxWorkers: 2,

@@ -13,7 +13,7 @@ it(
     const result = await runKillLoop({
       seed,
       kills,
-      killsPerRepository: Math.min(50, Math.max(10, Math.floor(kills / 2))),
+      killsPerRepository: Math.min(100, Math.max(10, Math.floor(kills / 2))),
       sourceFrom: VERSIONS_TEST_SOURCE,
       log: (line) => process.stdout.write(`${line}\n`),
     });

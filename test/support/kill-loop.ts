@@ -102,7 +102,7 @@ class RepositoryLife implements Disposable {
       const operation = this.#nextOperation();
       await this.#kill(operation);
       // Several kills on end are worse than one.
-      if (operation === 'connect' || this.#random.below(5) === 0) await this.#settle(mirrorsMin);
+      if (operation === 'connect' || this.#random.below(8) === 0) await this.#settle(mirrorsMin);
       if (this.#random.below(2) === 0) this.#change();
     }
     await this.#settle(mirrorsMin);
@@ -201,8 +201,10 @@ class RepositoryLife implements Disposable {
     this.snapshotsRestored += 1;
   }
 
+  /** Verify has walked all of them; one of each image is brought back and compared. */
   async #restoreAll(): Promise<void> {
-    for (const [id, expected] of this.#known) {
+    const ids = new Map([...this.#known].map(([id, digest]) => [digest, id]));
+    for (const [expected, id] of ids) {
       const outcome = await this.#machine.run(['restore', id, '--target', this.#target]);
       this.#expectCode(outcome, [0]);
       const digest = digestOf(`${this.#target}${this.#source}`);

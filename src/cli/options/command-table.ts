@@ -143,7 +143,6 @@ export const commandTable: readonly CommandDefinition[] = [
     operandsMax: 64,
     summary: 'Read and check what the mirrors hold; change nothing unless told to heal.',
     examples: [
-      'versions verify --level data',
       'versions verify --level data --subset 5% --max-age 30d --heal',
       'versions verify --keyless --level data --heal /mnt/nas/versions /media/usb/versions',
     ],
@@ -158,7 +157,7 @@ export const commandTable: readonly CommandDefinition[] = [
     operandsMin: 0,
     operandsMax: 0,
     summary: 'Make damaged and missing copies good again, from the other mirrors.',
-    examples: ['versions heal -n', 'versions heal', 'versions heal --mirror usb --max-bytes 10GiB'],
+    examples: ['versions heal -n', 'versions heal --mirror usb --max-bytes 10GiB'],
     exitCodes: [10, 11, 12, 13, 20, 21, 22, 130, 143],
     seeAlso: ['verify', 'restore'],
   },

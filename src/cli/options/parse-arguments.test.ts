@@ -108,7 +108,7 @@ describe('a mistake is refused', () => {
 });
 
 describe('a name for later', () => {
-  it.each(['heal', 'prune add x y', 'forget --keep-last 3', 'key rotate', 'config set a b'])(
+  it.each(['prune add x y', 'forget --keep-last 3', 'key rotate', 'config set a b'])(
     'says so whatever follows: %j',
     (line) => {
       const error = refusal(line);
