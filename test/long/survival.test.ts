@@ -105,9 +105,8 @@ describe('a mirror', () => {
       expect((await repository.snapshots()).length).toBe(3);
       const verified = await repository.verify('data');
       expect(verified.problems).toEqual([]);
-      expect(verified.monitor.findings.map(({ object }) => object.slice(9)).toSorted()).toEqual(
-        lost.toSorted(),
-      );
+      // All that was in them lies elsewhere by now, so there is nothing to tell any more.
+      expect(verified.monitor.findings).toEqual([]);
     },
   );
 
