@@ -1,9 +1,16 @@
-import { bytesEqual, rootPath, type ByteString, type ChunkId } from '../base/index.ts';
+import {
+  bytesEqual,
+  byteStringFromText,
+  rootPath,
+  type ByteString,
+  type ChunkId,
+} from '../base/index.ts';
 import { assert, VersionsError } from '../errors/index.ts';
 import { joinPath } from '../files/index.ts';
 import { decodeEntry, encodeEntry, TreePageBuilder, type TreePageRule } from '../format/index.ts';
 import { staleFingerprint } from './fingerprint.ts';
-import type { ItemWriter, LocalState } from './local-state.ts';
+import type { ItemWriter } from './item-pages.ts';
+import type { LocalState } from './local-state.ts';
 import type { FileResult, Results } from './results.ts';
 import type { ScanEvent, ScanEvents } from './scan-events.ts';
 import type { StateChanges } from './state-changes.ts';
@@ -25,11 +32,11 @@ export interface BuildTreeOptions {
   readonly breathe: () => Promise<void>;
 }
 
-/** A directory below one that is still open. */
+/** A directory below one that is still open. Its entry comes later, if one is needed at all. */
 interface Child {
   readonly name: ByteString;
-  readonly fingerprint: Uint8Array;
-  readonly entry: Uint8Array;
+  /** Undefined if it could not be read. */
+  readonly tree: ChunkId | undefined;
   /** Its tree is the one that the local state had. */
   readonly unchanged: boolean;
 }
@@ -42,6 +49,7 @@ export interface BuiltTree {
 }
 
 const eventsBetweenBreaths = 2048;
+const rootName = byteStringFromText('');
 
 /**
  * Replays the scan beside the results of the upload and writes the pages of every directory that
@@ -54,7 +62,7 @@ export async function buildTree(options: BuildTreeOptions): Promise<BuiltTree> {
     if (options.capture !== undefined && joinPath(directory, name) === options.capture)
       captured = new Uint8Array(entry);
   };
-  const frames = [new TreeFrame(rootPath, options, undefined, onEntry)];
+  const frames = [new TreeFrame(rootPath, rootName, options, onEntry)];
   let count = 0;
   const { events, results } = options;
   for (let event = events.next(); ; event = events.next()) {
@@ -65,73 +73,71 @@ export async function buildTree(options: BuildTreeOptions): Promise<BuiltTree> {
     const frame = frames.at(-1);
     assert(frame !== undefined, 'The scan left more directories than it entered');
     if (event.type === 'enter') {
-      frames.push(frame.enter(event));
+      frames.push(frame.enter(event.name));
     } else if (event.type === 'leave' || event.type === 'leave-unreadable') {
       frames.pop();
       const parent = frames.at(-1);
-      if (parent === undefined) return { root: frame.leave(event).tree, captured };
-      parent.addChild(event.type === 'leave' ? frame.asChild(event) : frame.asUnreadable());
+      const unreadable = { tree: undefined, unchanged: false };
+      const left = event.type === 'leave' ? frame.leave(event) : unreadable;
+      if (parent !== undefined) {
+        parent.addChild({ name: frame.name, ...left });
+      } else {
+        assert(left.tree !== undefined, 'The root is never unreadable');
+        return { root: left.tree, captured };
+      }
     } else if (event.type === 'queued') {
       // The event is only valid until the next one, and reading a result may take a while.
       const { name, priority } = event;
       const fingerprint = new Uint8Array(event.fingerprint);
       frame.addResult(name, fingerprint, await results.next(priority));
-    } else if (event.type === 'item') {
-      frame.addItem(event.name, event.fingerprint, event.entry);
     } else {
-      frame.inOrder = true;
+      frame.addItem(event.name, event.fingerprint, event.entry);
     }
     if (++count % eventsBetweenBreaths === 0) await options.breathe();
   }
   throw new VersionsError('Internal', 'SCAN_INCOMPLETE', 'The scan ended before it left the root');
 }
 
-type Door = Omit<Child, 'unchanged'>;
 type OnEntry = (directory: ByteString, name: ByteString, entry: Uint8Array) => void;
 
 /** A directory whose pages are being written. */
 class TreeFrame {
   readonly path: ByteString;
+  readonly name: ByteString;
   readonly #options: BuildTreeOptions;
-  /** The scan's event for the directory itself; undefined for `/`. */
-  readonly #door: Door | undefined;
   readonly #onEntry: OnEntry;
+  /** Directories whose own entries are still to come, in the same order. */
   #children: Child[] = [];
+  #childrenTaken = 0;
   #pages: TreePageBuilder | undefined;
   #items: ItemWriter | undefined;
-  /** Items and directories come strictly by name: no need to keep directories back. */
-  inOrder = false;
   #uncertain = false;
 
-  constructor(
-    path: ByteString,
-    options: BuildTreeOptions,
-    door: Door | undefined,
-    onEntry: OnEntry,
-  ) {
+  // oxlint-disable-next-line max-params -- private, for every directory
+  constructor(path: ByteString, name: ByteString, options: BuildTreeOptions, onEntry: OnEntry) {
     this.path = path;
+    this.name = name;
     this.#options = options;
-    this.#door = door;
     this.#onEntry = onEntry;
   }
 
-  enter(event: Extract<ScanEvent, { type: 'enter' }>): TreeFrame {
-    const door = {
-      name: event.name,
-      fingerprint: new Uint8Array(event.fingerprint),
-      entry: new Uint8Array(event.entry),
-    };
-    return new TreeFrame(joinPath(this.path, event.name), this.#options, door, this.#onEntry);
+  enter(name: ByteString): TreeFrame {
+    return new TreeFrame(joinPath(this.path, name), name, this.#options, this.#onEntry);
   }
 
   addChild(child: Child): void {
     this.#children.push(child);
-    if (this.inOrder) this.#takeChildren(undefined);
   }
 
   addItem(name: ByteString, fingerprint: Uint8Array, entry: Uint8Array): void {
-    this.#takeChildren(name);
-    this.#add(name, fingerprint, entry);
+    const child = this.#children[this.#childrenTaken];
+    if (child?.name !== name) return this.#add(name, fingerprint, entry);
+    this.#childrenTaken += 1;
+    this.#add(name, fingerprint, withTree(entry, child));
+    // In a directory that is too wide to be held back, each child is the only one.
+    if (this.#childrenTaken < this.#children.length) return;
+    this.#children = [];
+    this.#childrenTaken = 0;
   }
 
   /** A queued file; without a result the run was cut short before it came to it. */
@@ -144,63 +150,41 @@ class TreeFrame {
   }
 
   /** Finishes the pages; `unchanged` if they are those that the local state had. */
-  leave(event: Extract<ScanEvent, { type: 'leave' | 'leave-unreadable' }>): {
+  leave(event: Extract<ScanEvent, { type: 'leave' }>): {
     readonly tree: ChunkId;
     readonly unchanged: boolean;
   } {
-    const { state, changes, source } = this.#options;
-    const known = state.directory(source, this.path);
-    const same = event.type === 'leave' && event.same;
-    if (same) {
-      assert(known !== undefined, 'The local state of an unchanged directory is gone');
+    const { changes } = this.#options;
+    const knownTree = new Uint8Array(event.knownTree);
+    if (event.same) {
       if (this.#children.every(({ unchanged }) => unchanged))
-        return { tree: known.tree, unchanged: true };
-      this.#addKnownItems();
+        return { tree: knownTree, unchanged: true };
+      this.#addKnownItems(event.hash);
     }
-    this.#takeChildren(undefined);
+    assert(this.#children.length === 0, 'The scan did not tell the entry of a directory');
     const tree = this.#pageBuilder().finish();
     this.#itemWriter().finish();
-    const hash = event.type === 'leave' && !this.#uncertain ? new Uint8Array(event.hash) : noHash;
+    const hash = this.#uncertain ? noHash : new Uint8Array(event.hash);
     changes.putDirectory(this.path, { hash, tree });
-    return { tree, unchanged: known !== undefined && bytesEqual(known.tree, tree) };
-  }
-
-  asChild(event: Extract<ScanEvent, { type: 'leave' }>): Child {
-    const { tree, unchanged } = this.leave(event);
-    const door = this.#door;
-    assert(door !== undefined, 'The root is no entry of a directory');
-    const entry = encodeEntry({ ...decodeEntry(door.entry), tree });
-    return { name: door.name, fingerprint: door.fingerprint, entry, unchanged };
-  }
-
-  asUnreadable(): Child {
-    const door = this.#door;
-    assert(door !== undefined, 'The root is no entry of a directory');
-    return { ...door, unchanged: false };
+    return { tree, unchanged: bytesEqual(knownTree, tree) };
   }
 
   /** The items of an unchanged directory of which some directory below changed. */
-  #addKnownItems(): void {
+  #addKnownItems(hash: Uint8Array): void {
     const { state, source } = this.#options;
+    const known = state.directory(source, this.path);
+    const isHeld = known !== undefined && bytesEqual(known.hash, hash);
+    assert(isHeld, 'The local state changed between scan and building');
     const children = new Map(this.#children.map((child) => [child.name, child]));
     this.#children = [];
     // All of them before the first is replaced; only directories of bounded width are ever the same.
     const items = [...state.items(source, this.path)];
     for (const { name, fingerprint, entry } of items) {
       const child = children.get(name);
-      this.#add(name, child?.fingerprint ?? fingerprint, child?.entry ?? entry);
+      children.delete(name);
+      this.#add(name, fingerprint, child === undefined ? entry : withTree(entry, child));
     }
-  }
-
-  /** Adds the directories that come before `name`, or all. */
-  #takeChildren(name: ByteString | undefined): void {
-    let taken = 0;
-    for (const child of this.#children) {
-      if (name !== undefined && child.name >= name) break;
-      this.#add(child.name, child.fingerprint, child.entry);
-      taken += 1;
-    }
-    if (taken > 0) this.#children.splice(0, taken);
+    assert(children.size === 0, 'The local state lacks a directory that the scan found unchanged');
   }
 
   #add(name: ByteString, fingerprint: Uint8Array, entry: Uint8Array): void {
@@ -218,4 +202,9 @@ class TreeFrame {
     this.#items ??= this.#options.changes.itemWriter(this.path);
     return this.#items;
   }
+}
+
+/** The entry of a directory with the tree that it has now. */
+function withTree(entry: Uint8Array, { tree }: Child): Uint8Array {
+  return encodeEntry({ ...decodeEntry(entry), tree });
 }

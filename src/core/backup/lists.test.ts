@@ -118,14 +118,18 @@ describe('ScanEvents', () => {
     const fingerprint = random.bytes(fingerprintBytes);
     const entry = random.bytes(number % 3000);
     const all: readonly ScanEvent[] = [
-      { type: 'enter', name, fingerprint, entry },
+      { type: 'enter', name },
       { type: 'item', name, fingerprint, entry },
       { type: 'queued', name, fingerprint, priority: number % 4 },
-      { type: 'in-order' },
-      { type: 'leave', same: number % 2 === 0, hash: random.bytes(32) },
+      {
+        type: 'leave',
+        same: number % 2 === 0,
+        hash: random.bytes(32),
+        knownTree: random.bytes(32),
+      },
       { type: 'leave-unreadable' },
     ];
-    return all[number % all.length] ?? { type: 'in-order' };
+    return all[number % all.length] ?? { type: 'leave-unreadable' };
   }
 
   it('gives back events as they were, from disk too', () => {
@@ -166,10 +170,10 @@ describe('ScanEvents', () => {
     const events = new ScanEvents(directory.text('scan'));
     expect(events.next()).toBeUndefined();
     const more = events.more();
-    events.add({ type: 'in-order' });
+    events.add({ type: 'leave-unreadable' });
     events.end();
     expect(await more).toBe(true);
-    expect(events.next()).toEqual({ type: 'in-order' });
+    expect(events.next()).toEqual({ type: 'leave-unreadable' });
     expect(await events.more()).toBe(false);
   });
 });

@@ -7,7 +7,8 @@ import { SeededRandom } from '../../../test/support/seeded-random.ts';
 import { toHex, type ByteString, type LineageId, type ObjectHash } from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
 import { fingerprintBytes } from './fingerprint.ts';
-import { LocalState, tipText, type ItemState } from './local-state.ts';
+import type { ItemState } from './item-pages.ts';
+import { LocalState, tipText } from './local-state.ts';
 import { StateChanges } from './state-changes.ts';
 
 const random = new SeededRandom('state');
@@ -26,6 +27,8 @@ beforeEach(() => {
   path = directory.text('cache/state.db');
 });
 afterEach(() => directory.remove());
+
+const noBytes = new Uint8Array(0);
 
 /** A name that sorts as its number does. */
 const nameOf = (number: number): ByteString => bytes(`${String(number).padStart(7, '0')}\xff`);
@@ -243,6 +246,32 @@ describe('LocalState', () => {
   });
 });
 
+describe('directories', () => {
+  it('are found in any order, whatever their names, and none that is not there', () => {
+    const paths = Array.from({ length: 700 }, (_, number) =>
+      bytes(`/${number % 7}${number % 3 === 0 ? '-x' : ''}/${number % 29}/${number}`),
+    );
+    const treeOf = (at: ByteString): Uint8Array =>
+      Buffer.alloc(32, at.length * 7 + (at.charCodeAt(at.length - 1) % 50));
+    change(1, (changes) => {
+      for (const at of paths) changes.putDirectory(at, { hash, tree: treeOf(at) });
+    });
+    using state = LocalState.open(path);
+    const asked = [...paths, ...paths.toSorted(), ...paths.toSorted().toReversed()];
+    for (const at of asked) {
+      expect(toHex(state.directory(source, at)?.tree ?? noBytes)).toBe(toHex(treeOf(at)));
+      expect(state.directory(source, bytes(`${at}!`))).toBeUndefined();
+      expect(state.directory(other, at)).toBeUndefined();
+    }
+    state.begin();
+    const [first = bytes('/')] = paths;
+    state.putDirectory(source, first, { hash, tree });
+    expect(toHex(state.directory(source, first)?.tree ?? noBytes)).toBe(toHex(tree));
+    state.rollback();
+    expect(toHex(state.directory(source, first)?.tree ?? noBytes)).toBe(toHex(treeOf(first)));
+  });
+});
+
 describe('damage that shows only while it is read', () => {
   const at = bytes('/d');
   const written = (): Buffer => {
@@ -268,6 +297,16 @@ describe('damage that shows only while it is read', () => {
     }
     using state = LocalState.open(path);
     expect(state.savedAfter()).toBeUndefined();
+  });
+
+  it('of what is known of a directory is noticed too', () => {
+    const file = written();
+    const found = file.indexOf(tree);
+    expect(found).toBeGreaterThan(0);
+    file[found + 7] = (file[found + 7] ?? 0) ^ 1;
+    writeFileSync(path, file);
+    using state = LocalState.open(path);
+    expect(() => state.directory(source, at)).toThrow(damaged);
   });
 
   it('of the database itself is noticed, and the next run starts anew', () => {

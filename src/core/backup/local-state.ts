@@ -2,16 +2,11 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import {
-  asBuffer,
-  bytesEqual,
-  bytesOfByteString,
-  byteStringOf,
-  type ByteString,
-} from '../base/index.ts';
+import { bytesEqual, bytesOfByteString, type ByteString } from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import { fingerprintBytes } from './fingerprint.ts';
+import { DirectoryWindow, windowRows, type DirectoryRow } from './directory-window.ts';
+import { decodeItems, isWholePage, type ItemState } from './item-pages.ts';
 
 /** What was known of a directory after the last backup of its source. */
 export interface DirectoryState {
@@ -21,18 +16,8 @@ export interface DirectoryState {
   readonly tree: Uint8Array;
 }
 
-/** One entry of a directory as it was saved. */
-export interface ItemState {
-  readonly name: ByteString;
-  readonly fingerprint: Uint8Array;
-  /** The encoded tree entry (docs/format.md section 9), for directories with their tree. */
-  readonly entry: Uint8Array;
-}
-
 /** Bump it when anything in the tables changes: the state is then simply made anew. */
-const schemaVersion = 2;
-const itemPageBytes = 256 * 1024;
-const checksumBytes = 4;
+const schemaVersion = 3;
 /** SQLite's codes for a file that is damaged or is no database. */
 const damageCodes: ReadonlySet<unknown> = new Set([11, 26]);
 /** Beside damage, what a database of something else gives: tables or columns are not there. */
@@ -54,7 +39,7 @@ const busyCode = 5;
 export class LocalState implements Disposable {
   readonly #database: DatabaseSync;
   readonly #path: string;
-  readonly #getDirectory: StatementSync;
+  readonly #getDirectories: StatementSync;
   readonly #getItems: StatementSync;
   readonly #putDirectory: StatementSync;
   readonly #putItems: StatementSync;
@@ -63,6 +48,7 @@ export class LocalState implements Disposable {
   readonly #getResumed: StatementSync;
   readonly #putResumed: StatementSync;
   readonly #getMeta: StatementSync;
+  readonly #window: DirectoryWindow;
   #hasResumed: boolean;
   /** The source of this run, and when its state was last saved, as this run reads it. */
   #held: { readonly key: string; readonly savedAfter: string | undefined } | undefined;
@@ -73,14 +59,18 @@ export class LocalState implements Disposable {
     const database = openDatabase(path);
     this.#database = database;
     this.#path = path;
-    this.#getDirectory = database.prepare(
-      'SELECT hash, tree FROM directories WHERE source = ? AND path = ?',
+    this.#getDirectories = database.prepare(
+      `SELECT path, hash, tree, checksum FROM directories
+        WHERE source = ? AND path >= ? ORDER BY path LIMIT ${windowRows}`,
     );
+    this.#getDirectories.setReturnArrays(true);
+    this.#window = new DirectoryWindow((source, from) => this.#directories(source, from));
     this.#getItems = database.prepare(
       'SELECT items FROM items WHERE source = ? AND path = ? AND page = ?',
     );
     this.#putDirectory = database.prepare(
-      'INSERT OR REPLACE INTO directories (source, path, hash, tree) VALUES (?, ?, ?, ?)',
+      `INSERT OR REPLACE INTO directories (source, path, hash, tree, checksum)
+        VALUES (?, ?, ?, ?, ?)`,
     );
     this.#putItems = database.prepare(
       'INSERT OR REPLACE INTO items (source, path, page, items) VALUES (?, ?, ?, ?)',
@@ -133,6 +123,7 @@ export class LocalState implements Disposable {
    */
   hold(source: Uint8Array): void {
     const key = `saved/${Buffer.from(source).toString('hex')}`;
+    this.#window.clear();
     this.#database.exec('BEGIN');
     this.#held = { key, savedAfter: this.#meta(key) };
   }
@@ -144,11 +135,7 @@ export class LocalState implements Disposable {
 
   directory(source: Uint8Array, path: ByteString): DirectoryState | undefined {
     if (!this.#hasDirectories) return undefined;
-    const row = this.#read(() => this.#getDirectory.get(source, bytesOfByteString(path)));
-    const hash = row?.['hash'];
-    const tree = row?.['tree'];
-    if (!(hash instanceof Uint8Array) || !(tree instanceof Uint8Array)) return undefined;
-    return { hash, tree };
+    return this.#window.get(source, path);
   }
 
   /** The entries of a directory, ascending by name. */
@@ -158,10 +145,9 @@ export class LocalState implements Disposable {
     for (let page = 0; ; page++) {
       const bytes = this.#read(() => this.#getItems.get(source, key, page))?.['items'];
       if (!(bytes instanceof Uint8Array)) return;
-      const items = asBuffer(bytes).subarray(checksumBytes);
       // An entry that changed on the disk would go into a tree as it is.
-      if (crc32(items) !== asBuffer(bytes).readUInt32LE(0)) throw this.#damaged();
-      yield* decodeItems(items);
+      if (!isWholePage(bytes)) throw this.#damaged();
+      yield* decodeItems(bytes);
     }
   }
 
@@ -173,7 +159,10 @@ export class LocalState implements Disposable {
   }
 
   putDirectory(source: Uint8Array, path: ByteString, state: DirectoryState): void {
-    this.#putDirectory.run(source, bytesOfByteString(path), state.hash, state.tree);
+    this.#window.clear();
+    const key = bytesOfByteString(path);
+    const { hash, tree } = state;
+    this.#putDirectory.run(source, key, hash, tree, checksumOf(key, hash, tree));
   }
 
   /** One page of the entries of a directory, as `ItemWriter` makes them. */
@@ -208,6 +197,7 @@ export class LocalState implements Disposable {
 
   /** Forgets one directory; those below it are forgotten by the caller or found missing later. */
   removeDirectory(source: Uint8Array, path: ByteString): void {
+    this.#window.clear();
     const key = bytesOfByteString(path);
     this.#deleteDirectory.run(source, key);
     this.#deleteItems.run(source, key, 0);
@@ -228,11 +218,13 @@ export class LocalState implements Disposable {
   }
 
   rollback(): void {
+    this.#window.clear();
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
   }
 
   /** Forgets everything. */
   clear(): void {
+    this.#window.clear();
     this.#database.exec(
       `BEGIN IMMEDIATE; DELETE FROM directories; DELETE FROM items; DELETE FROM meta;
       DELETE FROM resumed; COMMIT;`,
@@ -241,6 +233,14 @@ export class LocalState implements Disposable {
 
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+
+  #directories(source: Uint8Array, from: Uint8Array): readonly DirectoryRow[] {
+    return this.#read(() => this.#getDirectories.all(source, from)).map((row) => {
+      const directory = directoryRow(row);
+      if (directory === undefined) throw this.#damaged();
+      return directory;
+    });
   }
 
   #meta(key: string): string | undefined {
@@ -273,58 +273,19 @@ export function tipText(tip: Tip): string {
   return `${tip.lineage}/${tip.number}/${tip.hash}`;
 }
 
-/** Collects the entries of a directory into pages, so that a huge one is never one row. */
-export class ItemWriter {
-  readonly #put: (page: number, bytes: Uint8Array) => void;
-  readonly #deleteFrom: (page: number) => void;
-  #parts: Buffer[] = [];
-  #bytes = 0;
-  #page = 0;
-
-  constructor(put: (page: number, bytes: Uint8Array) => void, deleteFrom: (page: number) => void) {
-    this.#put = put;
-    this.#deleteFrom = deleteFrom;
-  }
-
-  add(name: ByteString, fingerprint: Uint8Array, entry: Uint8Array): void {
-    const record = Buffer.allocUnsafe(6 + name.length + fingerprintBytes + entry.byteLength);
-    record.writeUInt16LE(name.length, 0);
-    record.writeUInt32LE(entry.byteLength, 2);
-    record.write(name, 6, 'latin1');
-    record.set(fingerprint, 6 + name.length);
-    record.set(entry, 6 + name.length + fingerprintBytes);
-    this.#parts.push(record);
-    this.#bytes += record.byteLength;
-    if (this.#bytes >= itemPageBytes) this.#writePage();
-  }
-
-  finish(): void {
-    if (this.#bytes > 0) this.#writePage();
-    this.#deleteFrom(this.#page);
-  }
-
-  #writePage(): void {
-    const page = Buffer.concat([Buffer.alloc(checksumBytes), ...this.#parts]);
-    page.writeUInt32LE(crc32(page.subarray(checksumBytes)), 0);
-    this.#put(this.#page, page);
-    this.#page += 1;
-    this.#parts = [];
-    this.#bytes = 0;
-  }
+/** Undefined for a row that is not as it was written: its tree would go into others as it is. */
+function directoryRow(row: unknown): DirectoryRow | undefined {
+  const [path, hash, tree, checksum]: readonly unknown[] = Array.isArray(row) ? row : [];
+  const isWhole =
+    path instanceof Uint8Array &&
+    hash instanceof Uint8Array &&
+    tree instanceof Uint8Array &&
+    checksum === checksumOf(path, hash, tree);
+  return isWhole ? [path, hash, tree] : undefined;
 }
 
-function* decodeItems(bytes: Buffer): Generator<ItemState> {
-  let at = 0;
-  while (at < bytes.byteLength) {
-    const nameEnd = at + 6 + bytes.readUInt16LE(at);
-    const entryEnd = nameEnd + fingerprintBytes + bytes.readUInt32LE(at + 2);
-    yield {
-      name: byteStringOf(bytes.subarray(at + 6, nameEnd)),
-      fingerprint: bytes.subarray(nameEnd, nameEnd + fingerprintBytes),
-      entry: bytes.subarray(nameEnd + fingerprintBytes, entryEnd),
-    };
-    at = entryEnd;
-  }
+function checksumOf(path: Uint8Array, hash: Uint8Array, tree: Uint8Array): number {
+  return crc32(tree, crc32(hash, crc32(path)));
 }
 
 function removeFiles(path: string): void {
@@ -382,7 +343,7 @@ function makeTables(database: DatabaseSync): void {
       DROP TABLE IF EXISTS resumed;
       CREATE TABLE resumed (source BLOB, path BLOB, fingerprint BLOB, entry BLOB,
         PRIMARY KEY (source, path));
-      CREATE TABLE directories (source BLOB, path BLOB, hash BLOB, tree BLOB,
+      CREATE TABLE directories (source BLOB, path BLOB, hash BLOB, tree BLOB, checksum INTEGER,
         PRIMARY KEY (source, path)) WITHOUT ROWID;
       CREATE TABLE items (source BLOB, path BLOB, page INTEGER, items BLOB,
         PRIMARY KEY (source, path, page));

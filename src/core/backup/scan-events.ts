@@ -1,4 +1,4 @@
-import { byteStringOf, type ByteString } from '../base/index.ts';
+import { byteStringOf, bytesOfByteString, type ByteString } from '../base/index.ts';
 import { assert } from '../errors/index.ts';
 import { SpoolFile } from '../files/index.ts';
 import { Bell } from './bell.ts';
@@ -10,15 +10,8 @@ import { fingerprintBytes } from './fingerprint.ts';
  * because only then it is known whether anything in it changed.
  */
 export type ScanEvent =
-  | {
-      readonly type: 'enter';
-      readonly name: ByteString;
-      readonly fingerprint: Uint8Array;
-      /** The encoded entry of the directory itself, without its tree. */
-      readonly entry: Uint8Array;
-    }
-  /** From here on items and directories of the entered directory come strictly by name. */
-  | { readonly type: 'in-order' }
+  | { readonly type: 'enter'; readonly name: ByteString }
+  /** Also a directory that was left: then what its entry says of its tree does not count. */
   | {
       readonly type: 'item';
       readonly name: ByteString;
@@ -38,19 +31,21 @@ export type ScanEvent =
       readonly same: boolean;
       /** Hash of its items; all zero if it must be looked at again next time. */
       readonly hash: Uint8Array;
+      /** The tree that the local state has for it; all zero if it has none. */
+      readonly knownTree: Uint8Array;
     }
   /** A directory that could not be read: it has no tree. */
   | { readonly type: 'leave-unreadable' };
 
 const codes = {
   enter: 1,
-  'in-order': 2,
-  item: 3,
-  queued: 4,
-  leave: 5,
-  'leave-unreadable': 6,
+  item: 2,
+  queued: 3,
+  leave: 4,
+  'leave-unreadable': 5,
 } as const;
 const nameAt = 4;
+const hashBytes = 32;
 
 /** The scan's events on disk, read while they are still being written. */
 export class ScanEvents {
@@ -96,11 +91,13 @@ export class ScanEvents {
 }
 
 function encode(event: ScanEvent): Uint8Array {
-  if (event.type === 'in-order' || event.type === 'leave-unreadable') {
-    return Uint8Array.of(codes[event.type]);
-  }
+  if (event.type === 'leave-unreadable') return Uint8Array.of(codes[event.type]);
   if (event.type === 'leave') {
-    return Buffer.concat([Uint8Array.of(codes.leave, Number(event.same)), event.hash]);
+    const head = Uint8Array.of(codes.leave, Number(event.same));
+    return Buffer.concat([head, event.hash, event.knownTree]);
+  }
+  if (event.type === 'enter') {
+    return Buffer.concat([Uint8Array.of(codes.enter), bytesOfByteString(event.name)]);
   }
   const entry = event.type === 'queued' ? undefined : event.entry;
   const fingerprintAt = nameAt + event.name.length;
@@ -117,20 +114,20 @@ function encode(event: ScanEvent): Uint8Array {
 
 function decode(record: Buffer): ScanEvent {
   const code = record[0];
-  if (code === codes['in-order']) return { type: 'in-order' };
   if (code === codes['leave-unreadable']) return { type: 'leave-unreadable' };
   if (code === codes.leave)
-    return { type: 'leave', same: record[1] === 1, hash: record.subarray(2) };
+    return {
+      type: 'leave',
+      same: record[1] === 1,
+      hash: record.subarray(2, 2 + hashBytes),
+      knownTree: record.subarray(2 + hashBytes),
+    };
+  if (code === codes.enter) return { type: 'enter', name: byteStringOf(record.subarray(1)) };
   const fingerprintAt = nameAt + record.readUInt16LE(2);
   const entryAt = fingerprintAt + fingerprintBytes;
   const name = byteStringOf(record.subarray(nameAt, fingerprintAt));
   const fingerprint = record.subarray(fingerprintAt, entryAt);
   if (code === codes.queued) return { type: 'queued', name, fingerprint, priority: record[1] ?? 0 };
-  assert(code === codes.item || code === codes.enter, 'A scan event is malformed');
-  return {
-    type: code === codes.item ? 'item' : 'enter',
-    name,
-    fingerprint,
-    entry: record.subarray(entryAt),
-  };
+  assert(code === codes.item, 'A scan event is malformed');
+  return { type: 'item', name, fingerprint, entry: record.subarray(entryAt) };
 }

@@ -8,7 +8,8 @@ import {
   statesOfFingerprint,
   writeFingerprint,
 } from './fingerprint.ts';
-import type { DirectoryState, ItemState } from './local-state.ts';
+import type { ItemState } from './item-pages.ts';
+import type { DirectoryState } from './local-state.ts';
 import { priorityOf } from './priority.ts';
 import { noHash, ScanFrame } from './scan-frame.ts';
 
@@ -97,7 +98,7 @@ describe('priority', () => {
 
 describe('ScanFrame', () => {
   function frameOf(known?: DirectoryState, items: readonly ItemState[] = []): ScanFrame {
-    return new ScanFrame(bytes('/d'), base, known, items[Symbol.iterator]());
+    return new ScanFrame(bytes('/d'), undefined, known, items[Symbol.iterator]());
   }
 
   function hashOf(

@@ -3,7 +3,8 @@ import { bytesEqual, type ByteString } from '../base/index.ts';
 import type { FileStat } from '../files/index.ts';
 import { fingerprintBytes, writeFingerprint } from './fingerprint.ts';
 import { isLinked } from './hard-links.ts';
-import type { DirectoryState, ItemState } from './local-state.ts';
+import type { ItemState } from './item-pages.ts';
+import type { DirectoryState } from './local-state.ts';
 
 /** Directories with more entries are compared item by item while they are read. */
 const bufferedEntriesMax = 16_384;
@@ -19,10 +20,14 @@ export interface BufferedEntry {
   readonly racy: boolean;
 }
 
+/** A directory as an entry of the one above it. */
+export type ScanDoor = Omit<BufferedEntry, 'at'>;
+
 /** A directory that was entered and not left. */
 export class ScanFrame {
   readonly path: ByteString;
-  readonly stat: FileStat;
+  /** Undefined for the root of the scan. */
+  readonly door: ScanDoor | undefined;
   /** What the last backup knew; undefined for a new directory, or if everything is to be read. */
   readonly known: DirectoryState | undefined;
   /** Known items, ascending; read only as far as needed. */
@@ -44,12 +49,12 @@ export class ScanFrame {
 
   constructor(
     path: ByteString,
-    stat: FileStat,
+    door: ScanDoor | undefined,
     known: DirectoryState | undefined,
     knownItems: Iterator<ItemState>,
   ) {
     this.path = path;
-    this.stat = stat;
+    this.door = door;
     this.known = known;
     this.knownItems = knownItems;
   }
@@ -97,9 +102,7 @@ export class ScanFrame {
 
   /** Is the directory as it was known? */
   isSame(hash: Uint8Array): boolean {
-    return (
-      this.known !== undefined && !bytesEqual(hash, noHash) && bytesEqual(hash, this.known.hash)
-    );
+    return this.known !== undefined && hash !== noHash && bytesEqual(hash, this.known.hash);
   }
 
   /** The known item of this name, passing over those before it; names are asked for ascending. */

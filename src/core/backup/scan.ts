@@ -11,21 +11,23 @@ import {
   isRacy,
   joinPath,
   readlink,
+  readXattrs,
   walkSource,
   type FileStat,
   type Moment,
   type WalkEvent,
   type WalkOptions,
 } from '../files/index.ts';
-import { decodeEntry, encodeEntry, type TreeEntry } from '../format/index.ts';
+import { decodeEntry, encodeEntry } from '../format/index.ts';
 import type { Monitor } from '../monitor/index.ts';
-import { entryOfStat, xattrFields } from '../workers/index.ts';
+import { entryOfStat, xattrFields, type MutableEntry } from '../workers/index.ts';
 import { staleFingerprint } from './fingerprint.ts';
 import { HardLinks, isLinked } from './hard-links.ts';
 import type { LocalState } from './local-state.ts';
 import { priorityOf } from './priority.ts';
+import { noCounts, type ScanCounts } from './scan-counts.ts';
 import type { ScanEvents } from './scan-events.ts';
-import { noHash, ScanFrame, type BufferedEntry } from './scan-frame.ts';
+import { noHash, ScanFrame, type BufferedEntry, type ScanDoor } from './scan-frame.ts';
 import type { UploadQueue } from './upload-queue.ts';
 
 export interface ScanOptions {
@@ -47,19 +49,6 @@ export interface ScanOptions {
   readonly monitor: Monitor;
 }
 
-export interface ScanCounts {
-  files: number;
-  filesUnchanged: number;
-  filesNew: number;
-  filesChanged: number;
-  dirs: number;
-  others: number;
-  /** Bytes of all files, and of those that are queued. */
-  bytes: number;
-  bytesQueued: number;
-  problems: number;
-}
-
 const noFileId = new Uint8Array(0);
 
 /**
@@ -74,17 +63,7 @@ export class Scan {
   readonly #links: HardLinks;
   /** Decided already, for the directory that is being left, by path. */
   readonly #linkIds: Map<string, Uint8Array> = new Map();
-  readonly counts: ScanCounts = {
-    files: 0,
-    filesUnchanged: 0,
-    filesNew: 0,
-    filesChanged: 0,
-    dirs: 0,
-    others: 0,
-    bytes: 0,
-    bytesQueued: 0,
-    problems: 0,
-  };
+  readonly counts: ScanCounts = noCounts();
   /** Paths that were asked for and not found. */
   readonly missing: ByteString[] = [];
   readonly uids: Set<number> = new Set();
@@ -147,19 +126,29 @@ export class Scan {
     const { path, name, stat, content } = event;
     const { source, state, events } = this.#options;
     const parent = this.#frames.at(-1);
-    if (parent === undefined) this.rootStat = stat;
-    else this.counts.dirs += 1;
     this.#ids(stat);
-    const fingerprint = parent ? this.#count(parent, name, stat) : undefined;
+    let door: ScanDoor | undefined;
+    if (parent === undefined) {
+      this.rootStat = stat;
+    } else {
+      door = { name, stat, racy: this.#isRacy(stat) };
+      this.counts.dirs += 1;
+      this.#announceDoor(parent, door);
+      events.add({ type: 'enter', name });
+    }
     const known = content === 'passage' ? undefined : state?.directory(source, path);
     const items = known && state ? state.items(source, path) : [][Symbol.iterator]();
-    const frame = new ScanFrame(path, stat, known, items);
+    const frame = new ScanFrame(path, door, known, items);
     if (content === 'passage') frame.uncertain = true;
     if (content === 'unreadable') frame.unreadable = true;
     this.#frames.push(frame);
-    if (parent === undefined || fingerprint === undefined) return;
-    const entry = encodeEntry(this.#plainEntry(path, name, stat));
-    events.add({ type: 'enter', name, fingerprint, entry });
+  }
+
+  /** A directory counts among the entries of the one above; it is decided when it was left. */
+  #announceDoor(parent: ScanFrame, { name, stat, racy }: ScanDoor): void {
+    if (!parent.inOrder && parent.isWide) this.#goInOrder(parent);
+    if (!parent.inOrder)
+      parent.buffered.push({ name, stat, racy, at: parent.add(name, stat, racy) });
   }
 
   #entry(name: ByteString, stat: FileStat): void {
@@ -175,22 +164,28 @@ export class Scan {
       this.counts.others += 1;
     }
     const racy = this.#isRacy(stat);
-    const entry = { name, stat, racy, at: frame.add(name, stat, racy) };
-    if (frame.inOrder) {
-      this.#decide(frame, entry);
-      frame.release();
-      return;
-    }
-    frame.buffered.push(entry);
+    if (frame.inOrder) return this.#decideAtOnce(frame, { name, stat, racy });
+    frame.buffered.push({ name, stat, racy, at: frame.add(name, stat, racy) });
     if (frame.isWide) this.#goInOrder(frame);
+  }
+
+  #decideAtOnce(frame: ScanFrame, { name, stat, racy }: ScanDoor): void {
+    this.#decide(frame, { name, stat, racy, at: frame.add(name, stat, racy) });
+    frame.release();
   }
 
   #leave(): void {
     const frame = this.#frames.pop();
     if (frame === undefined) return;
+    this.#finish(frame);
+    const parent = this.#frames.at(-1);
+    if (parent?.inOrder && frame.door !== undefined) this.#decideAtOnce(parent, frame.door);
+  }
+
+  #finish(frame: ScanFrame): void {
     const { events } = this.#options;
     if (frame.unreadable) {
-      if (this.#frames.length > 0) events.add({ type: 'leave-unreadable' });
+      if (frame.door !== undefined) events.add({ type: 'leave-unreadable' });
       return;
     }
     if (frame.isEmpty && this.#options.paths.includes(frame.path)) this.empty.push(frame.path);
@@ -200,7 +195,8 @@ export class Scan {
     else this.#decideBuffered(frame);
     this.#linkIds.clear();
     // What was decided may have turned out to be uncertain.
-    events.add({ type: 'leave', same, hash: frame.uncertain ? noHash : hash });
+    const knownTree = frame.known?.tree ?? noHash;
+    events.add({ type: 'leave', same, hash: frame.uncertain ? noHash : hash, knownTree });
   }
 
   /** Do the kept entries of an unchanged directory still name the other names of their files? */
@@ -235,7 +231,6 @@ export class Scan {
   }
 
   #goInOrder(frame: ScanFrame): void {
-    this.#options.events.add({ type: 'in-order' });
     this.#decideBuffered(frame);
     frame.release();
     frame.inOrder = true;
@@ -248,6 +243,7 @@ export class Scan {
   #countUnchanged(frame: ScanFrame): void {
     const { monitor } = this.#options;
     for (const { name, stat } of frame.buffered) {
+      if (stat.kind === 'directory') continue;
       this.#item('unchanged', joinPath(frame.path, name), stat.size);
       if (stat.kind !== 'file') continue;
       this.counts.filesUnchanged += 1;
@@ -320,11 +316,12 @@ export class Scan {
     const { name, stat } = found;
     const path = joinPath(frame.path, name);
     try {
-      const entry = this.#plainEntry(path, name, stat);
-      const full: TreeEntry =
-        stat.kind === 'symlink' ? { ...entry, target: bytesOfByteString(readlink(path)) } : entry;
-      events.add({ type: 'item', name, fingerprint, entry: encodeEntry(full) });
-      this.#item(known ? 'changed' : 'new', path, stat.size);
+      const { entry, whole } = this.#plainEntry(path, name, stat);
+      if (stat.kind === 'symlink') entry.target = bytesOfByteString(readlink(path));
+      const kept = whole ? fingerprint : staleFingerprint;
+      if (!whole) frame.uncertain = true;
+      events.add({ type: 'item', name, fingerprint: kept, entry: encodeEntry(entry) });
+      if (stat.kind !== 'directory') this.#item(known ? 'changed' : 'new', path, stat.size);
     } catch (error) {
       if (!isVersionsError(error, 'Source')) throw error;
       frame.uncertain = true;
@@ -334,19 +331,24 @@ export class Scan {
   }
 
   /** An entry with its extended attributes; if those cannot be read, without, and it is said. */
-  #plainEntry(path: ByteString, name: ByteString, stat: FileStat): TreeEntry {
+  #plainEntry(
+    path: ByteString,
+    name: ByteString,
+    stat: FileStat,
+  ): { readonly entry: MutableEntry; readonly whole: boolean } {
     const entry = entryOfStat(name, stat);
-    if (isLinked(stat)) {
+    if (stat.linkCount > 1 && stat.kind !== 'directory') {
       const fileId = this.#linkId(path, stat);
       if (fileId.byteLength > 0) entry.fileId = fileId;
     }
     try {
-      return Object.assign(entry, xattrFields(path, this.#options.storeXattrs));
+      Object.assign(entry, xattrFields(readXattrs(path), this.#options.storeXattrs));
+      return { entry, whole: true };
     } catch (error) {
       if (!isVersionsError(error, 'Source')) throw error;
       this.counts.problems += 1;
       this.#options.monitor.problem(error);
-      return entry;
+      return { entry, whole: false };
     }
   }
 
@@ -363,15 +365,6 @@ export class Scan {
       if (!isStored(chunks.subarray(at, at + 32))) return false;
     }
     return true;
-  }
-
-  #count(parent: ScanFrame, name: ByteString, stat: FileStat): Uint8Array {
-    const racy = this.#isRacy(stat);
-    const at = parent.add(name, stat, racy);
-    const fingerprint = racy ? staleFingerprint : new Uint8Array(parent.fingerprint(at));
-    if (parent.inOrder) parent.release();
-    else if (parent.isWide) this.#goInOrder(parent);
-    return fingerprint;
   }
 
   #isRacy(stat: FileStat): boolean {

@@ -1,6 +1,7 @@
 import { byteStringOf, type ByteString } from '../base/index.ts';
 import { SpoolFile } from '../files/index.ts';
-import { ItemWriter, type DirectoryState, type LocalState } from './local-state.ts';
+import { ItemWriter } from './item-pages.ts';
+import type { DirectoryState, LocalState } from './local-state.ts';
 
 const directoryCode = 1;
 const pageCode = 2;

@@ -16,7 +16,7 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && asBuffer(a).equals(b);
+  return a.byteLength === b.byteLength && Buffer.compare(a, b) === 0;
 }
 
 /** Order as unsigned bytes: negative, zero or positive. */

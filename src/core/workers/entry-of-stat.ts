@@ -1,5 +1,5 @@
 import { inlineXattrBytesMax, type ByteString } from '../base/index.ts';
-import { isSparse, readXattrs, type FileStat } from '../files/index.ts';
+import { isSparse, type FileStat, type Xattr } from '../files/index.ts';
 import { encodeXattrs, type TreeEntry } from '../format/index.ts';
 
 export type MutableEntry = { -readonly [K in keyof TreeEntry]: TreeEntry[K] };
@@ -25,14 +25,13 @@ export function entryOfStat(name: ByteString, stat: FileStat): MutableEntry {
 }
 
 /**
- * The fields for the extended attributes of `path` (symlinks are not followed). `storeLarge` keeps
- * an encoded list that does not fit into an entry and returns its id.
+ * The fields for extended attributes, as `readXattrs` gives them. `storeLarge` keeps an encoded
+ * list that does not fit into an entry and returns its id.
  */
 export function xattrFields(
-  path: ByteString,
+  xattrs: readonly Xattr[],
   storeLarge: (bytes: Uint8Array) => Uint8Array,
 ): Pick<TreeEntry, 'xattrs' | 'xattrsRef'> {
-  const xattrs = readXattrs(path);
   if (xattrs.length === 0) return {};
   const sorted = xattrs.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const encoded = encodeXattrs(sorted);

@@ -1,7 +1,13 @@
 import { closeSync, readSync } from 'node:fs';
 import { displayPath, entryChunksMax, inlineFileBytesMax, type ByteString } from '../base/index.ts';
 import { assert, errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
-import { joinPath, openForReading, statOfFd, type FileStat } from '../files/index.ts';
+import {
+  joinPath,
+  openForReading,
+  readXattrsOfFd,
+  statOfFd,
+  type FileStat,
+} from '../files/index.ts';
 import { encodeEntry, ListPageBuilder, type TreeEntry } from '../format/index.ts';
 import { ChunkList, type ChunkStore } from './chunk-store.ts';
 import { entryOfStat, xattrFields, type MutableEntry } from './entry-of-stat.ts';
@@ -110,7 +116,8 @@ function storeFile(
         continue;
       }
       const entry = contentEntry(entryOfStat(name, stat), content, context);
-      if (task.xattrs) Object.assign(entry, xattrFields(path, context.storeXattrs));
+      if (task.xattrs)
+        Object.assign(entry, xattrFields(readXattrsOfFd(fd, path), context.storeXattrs));
       if (!steady) entry.remarks = 1;
       return { entry, outcome: steady ? 'stored' : 'changed' };
     }
