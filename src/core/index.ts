@@ -97,3 +97,4 @@ export {
 } from './heal/index.ts';
 export { openCatalog, type Catalog } from './catalog/index.ts';
 export type { Place } from './mirror/index.ts';
+export { parseS3Url, type AccessKeys, type S3Place, type StoreCredentials } from './store/index.ts';

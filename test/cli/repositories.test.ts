@@ -88,8 +88,8 @@ describe('init', () => {
   });
 
   it('refuses a kind of store that this version has not', async () => {
-    const outcome = await machine.run(['init', '--mirror', 'a=s3://bucket/x']);
-    expect(outcome.stderr).toMatch(/^error: .*s3/);
+    const outcome = await machine.run(['init', '--mirror', 'a=b2://bucket/x']);
+    expect(outcome.stderr).toMatch(/^error: .*b2/);
     expect(outcome.code).toBe(13);
     expect(
       (await readdir(machine.home, { recursive: true })).filter((name) => name.endsWith('.key')),

@@ -11,7 +11,8 @@ export type ServiceName = 'minio-1' | 'minio-2' | 'versitygw' | 'dynamodb';
 /** What all services take for credentials. The file system of the tests holds nothing secret. */
 export const credentials = {
   region: 'us-east-1',
-  accessKeyId: 'versions-tests',
+  // DynamoDB Local takes nothing but letters and digits.
+  accessKeyId: 'versionstests',
   secretAccessKey: 'versions-tests-secret',
 } as const;
 

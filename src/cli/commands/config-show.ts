@@ -22,11 +22,12 @@ export async function run(session: Session): Promise<CommandResult> {
     ...(repository === undefined
       ? []
       : [{ key: 'repository', value: repository.name, origin: originOfName(session) }]),
-    ...(repository?.mirrors ?? []).map(({ name, url }) => ({
-      key: `mirrors.${name}.url`,
-      value: url,
-      origin: mirrorOrigin,
-    })),
+    ...(repository?.mirrors ?? []).flatMap(({ name, url, credentials }) => [
+      { key: `mirrors.${name}.url`, value: url, origin: mirrorOrigin },
+      ...(credentials === undefined
+        ? []
+        : [{ key: `mirrors.${name}.credentials`, value: credentials, origin: mirrorOrigin }]),
+    ]),
     ...optionTable.filter(isShown).flatMap((option) => settingOf(session, option)),
   ];
   for (const { key, value, origin, isSecret } of shown) {

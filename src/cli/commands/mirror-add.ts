@@ -17,8 +17,9 @@ import { thisHost } from '../machine.ts';
 import { formatBytes, formatCounted } from '../output/measures.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { changeConfiguration, checkConfigurationChange } from '../setup/change-configuration.ts';
-import { checkApart } from '../setup/mirror-operands.ts';
+import { checkApart, credentialsGiven } from '../setup/mirror-operands.ts';
 import { openWithMirrors, writableRepository } from '../setup/open-session.ts';
+import { mirrorPlaceOf } from '../setup/places.ts';
 
 export async function run(session: Session): Promise<CommandResult> {
   const { settings, output, context, signal, measures } = session;
@@ -29,7 +30,7 @@ export async function run(session: Session): Promise<CommandResult> {
   await using opened = await openWithMirrors(session, configured, others);
   const { repository } = opened;
   const dryRun = settings.flag('dry-run');
-  const place = await openNewPlace(mirror, context);
+  const place = await openNewPlace(mirrorPlaceOf(mirror, session.io), context);
   await using _store = place.store;
   session.showProgress();
   if (dryRun) {
@@ -78,7 +79,18 @@ function mirrorsOf(
       { hint: `versions help ${command.name} shows examples` },
     );
   }
-  const mirror = { name, url: resolvePlace(place, { directory: io.directory, home: io.home }) };
+  const given = credentialsGiven(session);
+  const source = given.get(name);
+  if (given.size > (source === undefined ? 0 : 1)) {
+    throw new VersionsError('Usage', 'USAGE', `--credentials names another mirror than ${name}`, {
+      hint: `versions help ${command.name} shows examples`,
+    });
+  }
+  const mirror: MirrorConfig = {
+    name,
+    url: resolvePlace(place, { directory: io.directory, home: io.home }),
+    ...(source !== undefined && { credentials: source }),
+  };
   const known = configured.mirrors.find((other) => other.name === name);
   if (known !== undefined && known.url !== mirror.url) {
     throw new VersionsError(

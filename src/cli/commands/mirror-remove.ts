@@ -16,6 +16,7 @@ import { safeText } from '../output/safe-text.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { changeConfiguration, checkConfigurationChange } from '../setup/change-configuration.ts';
 import { openWithMirrors, writableRepository } from '../setup/open-session.ts';
+import { mirrorPlaceOf } from '../setup/places.ts';
 
 export async function run(session: Session): Promise<CommandResult> {
   const { operands, settings, context, signal, output } = session;
@@ -25,7 +26,7 @@ export async function run(session: Session): Promise<CommandResult> {
   const others = configured.mirrors.filter((other) => other !== mirror);
   if (others.length === 0) throw lastMirror(name);
   const lost = settings.flag('lost');
-  const shown = mirror && (await markerIdAt(mirror, context));
+  const shown = mirror && (await markerIdAt(mirrorPlaceOf(mirror, session.io), context));
   await using opened = await openWithMirrors(session, configured, others);
   const { repository } = opened;
   const id = shown ?? memberOf(repository, name, mirror);

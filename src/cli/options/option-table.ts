@@ -141,7 +141,17 @@ export const optionTable: readonly OptionDefinition[] = [
     scope: 'none',
     env: false,
     commands: [...making, 'verify', 'heal'],
-    help: 'a mirror: a name, and a path or file:/// URL (repeat for several); for verify and heal: only the mirror of that name',
+    help: 'a mirror: a name, and a path, file:/// URL or s3://BUCKET/PREFIX?region=… (repeat for several); for verify and heal: only the mirror of that name',
+  },
+  {
+    name: 'credentials',
+    kind: 'list',
+    value: 'NAME=SOURCE',
+    scope: 'none',
+    env: false,
+    commands: [...making, 'mirror add'],
+    help: 'where the credentials of a mirror in a bucket come from: profile:NAME, env:PREFIX, command:CMD or file:PATH',
+    defaultText: 'what the AWS tools use',
   },
   {
     name: 'catalog',

@@ -1,4 +1,12 @@
-import { isConfigName, type MirrorConfig, resolvePlace, VersionsError } from '../../core/index.ts';
+import {
+  credentialsForms,
+  isConfigName,
+  type MirrorConfig,
+  parseS3Url,
+  resolveCredentialsSource,
+  resolvePlace,
+  VersionsError,
+} from '../../core/index.ts';
 import type { Session } from '../session.ts';
 import { isWithin } from './own-places.ts';
 import { mirrorDirectory } from './places.ts';
@@ -18,9 +26,14 @@ export function repositoryOperand({ operands, settings, command }: Session): str
   return name;
 }
 
-/** The mirrors that `--mirror NAME=URL` gives, with paths made absolute. */
-export function parseMirrors({ settings, io, command }: Session): MirrorConfig[] {
+/**
+ * The mirrors that `--mirror NAME=URL` gives, with paths made absolute, and where `--credentials`
+ * says that theirs come from.
+ */
+export function parseMirrors(session: Session): MirrorConfig[] {
+  const { settings, io, command } = session;
   const base = { directory: io.directory, home: io.home };
+  const credentials = credentialsGiven(session);
   const mirrors = settings.list('mirror').map((text) => {
     const at = text.indexOf('=');
     const name = text.slice(0, Math.max(at, 0));
@@ -28,22 +41,52 @@ export function parseMirrors({ settings, io, command }: Session): MirrorConfig[]
     if (!isConfigName(name) || url === '') {
       throw usage(`--mirror must be NAME=URL, not ${JSON.stringify(text)}`, command.name);
     }
-    return { name, url: resolvePlace(url, base) };
+    const source = credentials.get(name);
+    credentials.delete(name);
+    const mirror = { name, url: resolvePlace(url, base) };
+    return source === undefined ? mirror : { ...mirror, credentials: source };
   });
+  const [unknown] = credentials.keys();
+  if (unknown !== undefined) {
+    throw usage(`--credentials names ${unknown}, which no --mirror does`, command.name);
+  }
   for (const [index, mirror] of mirrors.entries()) {
     for (const other of mirrors.slice(0, index)) checkApart(mirror, other, command.name);
   }
   return mirrors;
 }
 
+/** What `--credentials NAME=SOURCE` gives, by the name of the mirror. Throws `Usage`. */
+export function credentialsGiven({ settings, io, command }: Session): Map<string, string> {
+  const base = { directory: io.directory, home: io.home };
+  return new Map(
+    settings.list('credentials').map((text) => {
+      const at = text.indexOf('=');
+      const source = resolveCredentialsSource(text.slice(at + 1), base);
+      // Not repeated: somebody may have taken it for the place of the secret itself.
+      if (at < 1 || source === undefined) {
+        throw usage(`--credentials must be NAME=SOURCE, SOURCE ${credentialsForms}`, command.name);
+      }
+      return [text.slice(0, at), source];
+    }),
+  );
+}
+
 /** Throws `Usage` if two mirrors share a name, or one lies in the other. */
 export function checkApart(one: MirrorConfig, other: MirrorConfig, command: string): void {
   if (one.name === other.name) throw usage(`Two mirrors are named ${one.name}`, command);
-  const a = mirrorDirectory(one.url) ?? one.url;
-  const b = mirrorDirectory(other.url) ?? other.url;
+  const a = placeOf(one.url);
+  const b = placeOf(other.url);
   if (isWithin(a, b) || isWithin(b, a)) {
     throw usage(`The mirrors ${other.name} and ${one.name} lie in one another`, command);
   }
+}
+
+/** What tells places apart: a path, or a bucket and what comes before the keys in it. */
+function placeOf(url: string): string {
+  if (!/^s3:\/\//i.test(url)) return mirrorDirectory(url) ?? url;
+  const { endpoint = 's3', bucket, prefix } = parseS3Url(url);
+  return `${endpoint}/${bucket}/${prefix}`.replace(/\/$/, '');
 }
 
 function usage(message: string, command: string): VersionsError {

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RepositoryConfig, RepositoryPlaces } from '../../core/index.ts';
+import type { MirrorConfig, RepositoryConfig, RepositoryPlaces } from '../../core/index.ts';
 import type { Io } from '../io.ts';
 import type { Settings } from '../options/settings.ts';
 import { locationsOf } from './locations.ts';
+import { credentialsOf } from './mirror-credentials.ts';
 
 const sqliteScheme = 'sqlite:';
 
@@ -24,6 +25,14 @@ export function cacheRoot(settings: Settings, io: Pick<Io, 'env' | 'home'>): str
   return settings.text('cache-dir') ?? locationsOf(io).cache;
 }
 
+/** What the core needs to know about a configured mirror. */
+export function mirrorPlaceOf(
+  { name, url, credentials }: MirrorConfig,
+  io: Pick<Io, 'env'>,
+): RepositoryPlaces['mirrors'][number] {
+  return { name, url, credentials: credentialsOf(credentials, io) };
+}
+
 /** What the core needs to know about a configured repository. */
 export function placesOf(
   repository: Pick<RepositoryConfig, 'name' | 'mirrors'>,
@@ -34,7 +43,7 @@ export function placesOf(
   // Two configurations may use one name for different repositories; their catalogs differ.
   const hash = createHash('sha256').update(catalog).digest('hex').slice(0, 8);
   return {
-    mirrors: repository.mirrors,
+    mirrors: repository.mirrors.map((mirror) => mirrorPlaceOf(mirror, io)),
     catalog,
     cacheDir: join(cacheRoot(settings, io), `${repository.name}-${hash}`),
     mirrorsMin: settings.number('mirrors-min'),

@@ -128,3 +128,31 @@ describe('the line of a key', () => {
     expect(findLine(text, path)).toBe(line);
   });
 });
+
+describe('credentials of a mirror', () => {
+  const mirror = (credentials: string): string =>
+    `[repositories.home.mirrors.b2]\nurl = "s3://bucket"\ncredentials = ${JSON.stringify(credentials)}\n`;
+
+  it.each([
+    ['profile:b2', 'profile:b2'],
+    ['env:B2', 'env:B2'],
+    ['command:pass show b2', 'command:pass show b2'],
+    ['file:~/b2', 'file:/home/ann/b2'],
+    ['file:b2', 'file:/etc/x/b2'],
+  ])('%s is kept as %s', (text, kept) => {
+    const config = parseConfigFile(mirror(text), options);
+    expect(config.repositories.get('home')?.mirrors).toEqual([
+      { name: 'b2', url: 's3://bucket', credentials: kept },
+    ]);
+  });
+
+  it.each(['', 'hidden', 'profile:', 'env:A-B', 'password:hidden'])(
+    '%j is refused, not shown',
+    (text) => {
+      const { message, line } = failureOf(mirror(text));
+      expect(message).toMatch(/credentials must be profile:NAME, env:PREFIX/);
+      expect(message).not.toContain('hidden');
+      expect(line).toBe(3);
+    },
+  );
+});

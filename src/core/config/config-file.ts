@@ -1,6 +1,7 @@
 import { parse as parseToml, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { VersionsError } from '../errors/index.ts';
+import { credentialsForms, resolveCredentialsSource } from './credentials-source.ts';
 import { findLine } from './find-line.ts';
 import { checkSettingValue, isRefusal } from './parse-value.ts';
 import { resolvePlace } from './place.ts';
@@ -15,6 +16,8 @@ import type {
 export interface MirrorConfig {
   readonly name: string;
   readonly url: string;
+  /** `profile:NAME`, `env:PREFIX`, `command:CMD` or `file:PATH`; undefined: as the AWS tools do. */
+  readonly credentials?: string | undefined;
 }
 
 export interface RepositoryConfig {
@@ -50,7 +53,10 @@ export interface ParseConfigOptions {
 }
 
 /** The skeleton; the other keys of a table are settings and are checked against their definitions. */
-const mirrorSchema = v.strictObject({ url: v.pipe(v.string(), v.minLength(1)) });
+const mirrorSchema = v.strictObject({
+  url: v.pipe(v.string(), v.minLength(1)),
+  credentials: v.optional(v.string()),
+});
 const repositorySchema = v.looseObject({
   mirrors: v.optional(v.record(v.string(), mirrorSchema)),
 });
@@ -82,9 +88,16 @@ export function parseConfigFile(text: string, options: ParseConfigOptions): Conf
         for (const mirror of Object.keys(mirrors)) {
           checkName(mirror, { text, file, path: [...path, 'mirrors', mirror] });
         }
-        const places = Object.entries(mirrors).map(([mirror, { url }]) => ({
+        const places = Object.entries(mirrors).map(([mirror, { url, credentials }]) => ({
           name: mirror,
           url: resolvePlace(url, base),
+          ...(credentials !== undefined && {
+            credentials: checkCredentials(credentials, base, {
+              text,
+              file,
+              path: [...path, 'mirrors', mirror, 'credentials'],
+            }),
+          }),
         }));
         return [name, { name, mirrors: places, settings: read(own, path, ['any', 'repository']) }];
       }),
@@ -154,6 +167,12 @@ function suggestion(key: string, { definitions, scopes }: SettingsPlace): string
     ({ name, scope = 'any' }) => scopes.includes(scope) && plain(name) === plain(key),
   );
   return near === undefined ? '' : `, did you mean ${quote(near.name)}`;
+}
+
+function checkCredentials(text: string, base: PathBase, place: KeyPlace): string {
+  const source = resolveCredentialsSource(text, base);
+  if (source !== undefined) return source;
+  throw keyError(place, `credentials must be ${credentialsForms}`);
 }
 
 function checkName(name: string, place: KeyPlace): void {

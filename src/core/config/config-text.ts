@@ -72,7 +72,11 @@ function renderRepository({ name, mirrors, settings }: RepositoryConfig): string
   // Names need no quotes as keys: they consist of letters, digits, - and _.
   const own = [...settings].map(([key, value]) => stringify({ [key]: value }).trimEnd());
   const sections = mirrors.map(
-    ({ name: mirror, url }) => `\n[repositories.${name}.mirrors.${mirror}]\n${stringify({ url })}`,
+    ({ name: mirror, url, credentials }) =>
+      `\n[repositories.${name}.mirrors.${mirror}]\n${stringify({
+        url,
+        ...(credentials !== undefined && { credentials }),
+      })}`,
   );
   return [`[repositories.${name}]`, ...own, ''].join('\n') + sections.join('');
 }

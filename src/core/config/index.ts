@@ -14,6 +14,7 @@
 export { editRepository, type ConfigEdit } from './config-edit.ts';
 export * from './config-file.ts';
 export * from './config-text.ts';
+export * from './credentials-source.ts';
 export * from './parse-value.ts';
 export * from './place.ts';
 export * from './precedence.ts';

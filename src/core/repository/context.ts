@@ -3,7 +3,7 @@ import type { Secret } from '../crypto/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import type { Place } from '../mirror/index.ts';
 import { openCatalog } from '../catalog/index.ts';
-import { openStore } from '../store/index.ts';
+import { openStore, type StoreCredentials } from '../store/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 
 /** What every operation is handed: the core reads none of it from its surroundings. */
@@ -33,7 +33,11 @@ export function doorsOf({ doors }: Pick<Context, 'doors'>): Doors {
 
 /** Where a repository is. */
 export interface RepositoryPlaces {
-  readonly mirrors: readonly { readonly name: string; readonly url: string }[];
+  readonly mirrors: readonly {
+    readonly name: string;
+    readonly url: string;
+    readonly credentials?: StoreCredentials | undefined;
+  }[];
   /** `sqlite:PATH`; undefined: none is kept, for reading only. */
   readonly catalog: string | undefined;
   /** Private directory of this repository on this machine; made if need be. */
@@ -52,9 +56,9 @@ export async function openPlaces(
 ): Promise<readonly Place[]> {
   const doors = doorsOf(context);
   return Promise.all(
-    mirrors.map(async ({ name, url }): Promise<Place> => {
+    mirrors.map(async ({ name, url, credentials }): Promise<Place> => {
       try {
-        return { name, store: await doors.openStore(url, options) };
+        return { name, store: await doors.openStore(url, { ...options, credentials }) };
       } catch (error) {
         if (isVersionsError(error, 'Unavailable', 'Denied', 'NotFound')) return { name, error };
         throw error;

@@ -7,7 +7,7 @@
  *
  * Decorators do one thing each and are put around a store in this order, the first innermost:
  * `LimitedStore` (calls at once), `RetryingStore` (so that a wait between attempts takes no place),
- * `ReadOnlyStore`. `RecordingStore` and `FaultyStore` are for tests.
+ * `ReadOnlyStore`. `openStore` puts the first two around a bucket. `RecordingStore` and `FaultyStore` are for tests.
  */
 export { versionedStoreIn, type ObjectVersion, type VersionedStore } from './abilities.ts';
 export { cancelled, raceAbort, throwIfAborted } from './cancel.ts';
@@ -33,5 +33,8 @@ export { openStore, type OpenStoreOptions } from './open-store.ts';
 export { ReadOnlyStore } from './read-only-store.ts';
 export { RecordingStore, type StoreCall, type StoreMethod } from './recording-store.ts';
 export { RetryingStore, type RetryOptions } from './retrying-store.ts';
+export type { AccessKeys, StoreCredentials } from './s3-client.ts';
+export { parseS3Url, type S3Place } from './s3-url.ts';
+export { S3Store, type S3StoreOptions } from './s3-store.ts';
 export { sweepTemporaries } from './sweep-temporaries.ts';
 export { storeReadOnly } from './store-errors.ts';

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import { isVersionsError } from '../errors/index.ts';
 import { cancelled, throwIfAborted } from './cancel.ts';
 import { ForwardingStore } from './forwarding-store.ts';
 import type {
@@ -13,13 +14,23 @@ import type {
  * Lets only so many calls run at once (`properties.connectionsMax` unless told otherwise); the
  * others wait in order, and leave the queue when their signal aborts. A listing takes a place for
  * each step, not while its reader is busy elsewhere.
+ *
+ * When the store is overwhelmed or does not answer, half as many calls run at once, down to one;
+ * with each round of calls that succeed, one more does.
  */
 export class LimitedStore extends ForwardingStore {
   readonly #queue: PQueue;
+  readonly #pace: Pace;
 
   constructor(inner: ObjectStore, callsMax: number = inner.properties.connectionsMax) {
     super(inner);
+    this.#pace = new Pace(callsMax);
     this.#queue = new PQueue({ concurrency: callsMax });
+  }
+
+  /** How many calls may run at once just now. */
+  get callsAtOnce(): number {
+    return this.#pace.callsAtOnce;
   }
 
   override put(key: string, parts: readonly Uint8Array[], options: PutOptions = {}): Promise<void> {
@@ -55,7 +66,7 @@ export class LimitedStore extends ForwardingStore {
   }
 
   async #limit<T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
-    if (signal === undefined) return this.#queue.add(call);
+    if (signal === undefined) return this.#queue.add(() => this.#watch(call));
     throwIfAborted(signal);
     // A signal for the wait alone: a call that runs keeps its place until it has really ended.
     const waiting = new AbortController();
@@ -63,8 +74,53 @@ export class LimitedStore extends ForwardingStore {
     signal.addEventListener('abort', onAbort, { once: true });
     const start = (): Promise<T> => {
       signal.removeEventListener('abort', onAbort);
-      return call();
+      return this.#watch(call);
     };
     return this.#queue.add(start, { signal: waiting.signal });
+  }
+
+  async #watch<T>(call: () => Promise<T>): Promise<T> {
+    const round = this.#pace.round;
+    try {
+      const result = await call();
+      this.#pace.faster();
+      return result;
+    } catch (error) {
+      if (isVersionsError(error, 'Unavailable') && overwhelmed.has(error.code)) {
+        this.#pace.slower(round);
+      }
+      throw error;
+    } finally {
+      this.#queue.concurrency = this.#pace.callsAtOnce;
+    }
+  }
+}
+
+const overwhelmed: ReadonlySet<string> = new Set(['STORE_THROTTLED', 'STORE_UNAVAILABLE']);
+
+/** How many calls may run at once: one more for each round that went well, half after a failure. */
+class Pace {
+  /** Counts the cuts: calls that began before the last one say nothing about what it did. */
+  round = 0;
+  readonly #most: number;
+  #calls: number;
+
+  constructor(most: number) {
+    this.#most = most;
+    this.#calls = most;
+  }
+
+  get callsAtOnce(): number {
+    return Math.floor(this.#calls);
+  }
+
+  faster(): void {
+    this.#calls = Math.min(this.#most, this.#calls + 1 / this.#calls);
+  }
+
+  slower(round: number): void {
+    if (round !== this.round) return;
+    this.round += 1;
+    this.#calls = Math.max(1, this.#calls / 2);
   }
 }

@@ -40,8 +40,6 @@ it('opens for reading only', async () => {
 });
 
 it.each([
-  's3://key:hidden@bucket/prefix',
-  'S3://key:hidden@bucket',
   'https://user:hidden@host/path',
   'b2:hidden:path',
   'sftp:user@hidden:/srv',
@@ -49,6 +47,17 @@ it.each([
 ])('says that it has no stores of the kind of %s, and shows no credentials', async (url) => {
   const error: unknown = await openStore(url).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ kind: 'Unsupported', code: 'STORE_KIND_UNSUPPORTED' });
+  expect(JSON.stringify(error) + String(error)).not.toContain('hidden');
+});
+
+it.each([
+  's3:bucket/hidden',
+  's3://key:hidden@bucket/prefix',
+  'S3://key:hidden@bucket',
+  's3://bucket?secret=hidden',
+])('refuses credentials in %s, and does not repeat them', async (url) => {
+  const error: unknown = await openStore(url).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ kind: 'Usage', code: 'STORE_URL_INVALID' });
   expect(JSON.stringify(error) + String(error)).not.toContain('hidden');
 });
 

@@ -1,5 +1,5 @@
 import { bytesEqual, type Clock, type Random } from '../base/index.ts';
-import { isVersionsError } from '../errors/index.ts';
+import { isVersionsError, type VersionsError } from '../errors/index.ts';
 import { partsBytes } from './byte-range.ts';
 import { raceAbort, throwIfAborted } from './cancel.ts';
 import { ForwardingStore } from './forwarding-store.ts';
@@ -18,6 +18,8 @@ export interface RetryOptions {
   readonly attemptsMax?: number;
   /** No attempt begins later than this after the first. Default 2 minutes. */
   readonly totalMsMax?: number;
+  /** The same for a store that has never answered: it may never do. Default: no difference. */
+  readonly firstMsMax?: number;
   /** The longest wait before the second attempt; doubled before each later one. Default 250. */
   readonly delayMs?: number;
   /** Default 20 seconds. */
@@ -30,15 +32,21 @@ export interface RetryOptions {
  * A listing goes on behind the last object it gave, and counts its attempts from there. If the
  * answer to a `put` with `ifAbsent` was lost, a later attempt that meets an object with the same
  * bytes has succeeded. The last failure is thrown as it is.
+ *
+ * It is a circuit breaker too: once nothing has come through for as long as one call may try, every
+ * further call has one attempt, until one succeeds. Time in which the machine slept does not count:
+ * what was cut off by that is tried again.
  */
 export class RetryingStore extends ForwardingStore {
   readonly #options: Required<RetryOptions>;
+  readonly #circuit = new Circuit();
 
   constructor(inner: ObjectStore, options: RetryOptions) {
     super(inner);
     this.#options = {
       attemptsMax: 6,
       totalMsMax: 120_000,
+      firstMsMax: options.totalMsMax ?? 120_000,
       delayMs: 250,
       delayMsMax: 20_000,
       ...options,
@@ -69,15 +77,16 @@ export class RetryingStore extends ForwardingStore {
     options: CallOptions & { readonly after?: string } = {},
   ): AsyncGenerator<ObjectInfo, void, undefined> {
     let after = options.after;
-    let attempts = new Attempts(this.#options);
+    let attempts = this.#attempts();
     for (;;) {
       try {
         const rest = after === undefined ? options : { ...options, after };
         for await (const info of this.inner.list(prefix, rest)) {
           yield info;
           after = info.key;
-          attempts = new Attempts(this.#options);
+          attempts = this.#attempts();
         }
+        this.#circuit.close();
         return;
       } catch (error) {
         await attempts.afterFailure(error, options.signal);
@@ -93,14 +102,20 @@ export class RetryingStore extends ForwardingStore {
     signal: AbortSignal | undefined,
     call: (attempt: number) => Promise<T>,
   ): Promise<T> {
-    const attempts = new Attempts(this.#options);
+    const attempts = this.#attempts();
     for (;;) {
       try {
-        return await call(attempts.number);
+        const result = await call(attempts.number);
+        this.#circuit.close();
+        return result;
       } catch (error) {
         await attempts.afterFailure(error, signal);
       }
     }
+  }
+
+  #attempts(): Attempts {
+    return new Attempts(this.#options, this.#circuit);
   }
 
   async #holds(
@@ -119,24 +134,71 @@ export class RetryingStore extends ForwardingStore {
   }
 }
 
+/** How long something has been failing, the time left out in which the machine slept. */
+class FailingTime {
+  #sinceMs: number | undefined;
+  #lastMs: number;
+
+  /** `startMs`: count from then on, if not from the first failure. */
+  constructor(startMs?: number) {
+    this.#sinceMs = startMs;
+    this.#lastMs = startMs ?? 0;
+  }
+
+  /** Milliseconds since the start, or the first failure after the last success. */
+  failed(nowMs: number): number {
+    // No wait and no call takes so long: the process was frozen or the machine asleep.
+    if (this.#sinceMs === undefined || nowMs - this.#lastMs > gapMsMax) this.#sinceMs = nowMs;
+    this.#lastMs = nowMs;
+    return nowMs - this.#sinceMs;
+  }
+
+  succeeded(): void {
+    this.#sinceMs = undefined;
+  }
+}
+
+const gapMsMax = 90_000;
+
+/** What all calls of a store know together about how it does. */
+class Circuit {
+  readonly failing = new FailingTime();
+  hasAnswered = false;
+
+  /** The store has answered. */
+  close(): void {
+    this.hasAnswered = true;
+    this.failing.succeeded();
+  }
+}
+
 /** The attempts at one call. */
 class Attempts {
   number = 1;
   readonly #options: Required<RetryOptions>;
-  readonly #startedAt: number;
+  readonly #circuit: Circuit;
+  readonly #failing: FailingTime;
 
-  constructor(options: Required<RetryOptions>) {
+  constructor(options: Required<RetryOptions>, circuit: Circuit) {
     this.#options = options;
-    this.#startedAt = options.clock.now();
+    this.#circuit = circuit;
+    this.#failing = new FailingTime(options.clock.elapsed());
   }
 
   /** Resolves when the next attempt may begin; throws `error` if there is to be none. */
   async afterFailure(error: unknown, signal: AbortSignal | undefined): Promise<void> {
-    const { attemptsMax, totalMsMax, clock, delayMs, delayMsMax } = this.#options;
-    if (!isWorthRetrying(error) || this.number >= attemptsMax) throw error;
+    const { attemptsMax, totalMsMax, firstMsMax, clock, delayMs, delayMsMax } = this.#options;
+    if (!isVersionsError(error, 'Unavailable')) {
+      // It answered, if only to refuse.
+      if (isVersionsError(error) && error.kind !== 'Cancelled') this.#circuit.close();
+      throw error;
+    }
+    const now = clock.elapsed();
+    const failingMs = Math.max(this.#failing.failed(now), this.#circuit.failing.failed(now));
+    if (!isWorthRetrying(error, this.number) || this.number >= attemptsMax) throw error;
     const bound = Math.min(delayMsMax, delayMs * 2 ** (this.number - 1));
     const wait = Math.floor(this.#fraction() * bound);
-    if (clock.now() + wait - this.#startedAt > totalMsMax) throw error;
+    if (failingMs + wait > (this.#circuit.hasAnswered ? totalMsMax : firstMsMax)) throw error;
     throwIfAborted(signal);
     await raceAbort(clock.sleep(wait, signal), signal);
     this.number += 1;
@@ -149,9 +211,15 @@ class Attempts {
   }
 }
 
-function isWorthRetrying(error: unknown): boolean {
-  return isVersionsError(error, 'Unavailable') && !lasting.has(error.code);
+function isWorthRetrying({ code }: VersionsError, attempt: number): boolean {
+  return !lasting.has(code) && (attempt === 1 || !mendedByFailing.has(code));
 }
 
 /** Waiting a little does not change these. */
-const lasting: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_ABSENT']);
+const lasting: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_ABSENT', 'OBJECT_ARCHIVED']);
+
+/** A store that failed so has learned from it: the time of the other side, that a login ran out. */
+const mendedByFailing: ReadonlySet<string> = new Set([
+  'STORE_CLOCK_SKEW',
+  'STORE_CREDENTIALS_EXPIRED',
+]);

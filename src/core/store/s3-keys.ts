@@ -1,0 +1,16 @@
+/**
+ * What a bucket has to know about the layout of a mirror (docs/format.md section 2): which keys hold
+ * the hash of their object, and which objects nobody may delete for a while.
+ */
+const contentKey = /^(?:packs\/[0-9a-f]{2}|keys|payloads|checkpoints)\/([0-9a-f]{64})$/;
+const entryKey = /^journal\/[0-9a-f]{32}\/\d{12}-([0-9a-f]{64})$/;
+
+/** The SHA-256, in hexadecimal, that the bytes under this key must have; undefined: any may lie there. */
+export function contentHashOf(key: string): string | undefined {
+  return (contentKey.exec(key) ?? entryKey.exec(key))?.[1];
+}
+
+/** Whether the object is one that a lock is for. */
+export function isLockedKey(key: string): boolean {
+  return /^(?:packs|journal|payloads|checkpoints)\//.test(key);
+}
