@@ -8,8 +8,11 @@ import {
 import { assert, VersionsError } from '../errors/index.ts';
 import { joinPath } from '../files/index.ts';
 import { decodeEntry, encodeEntry, TreePageBuilder, type TreePageRule } from '../format/index.ts';
-import { staleFingerprint } from './fingerprint.ts';
+import { decodeIdentity } from './entry-identity.ts';
+import type { EntryResolver } from './entry-resolver.ts';
+import { staleFingerprintOf } from './fingerprint.ts';
 import type { ItemWriter } from './item-pages.ts';
+import type { LinkTable } from './link-table.ts';
 import type { LocalState } from './local-state.ts';
 import type { FileResult, Results } from './results.ts';
 import type { ScanEvent, ScanEvents } from './scan-events.ts';
@@ -24,6 +27,10 @@ export interface BuildTreeOptions {
   readonly changes: StateChanges;
   readonly source: Uint8Array;
   readonly rule: TreePageRule;
+  readonly resolver: EntryResolver;
+  readonly links: LinkTable;
+  /** Reads a file whose other name could not be read. */
+  readonly readLate: (directory: ByteString, name: ByteString) => Promise<FileResult | undefined>;
   /** Stores a tree page and returns its id. */
   readonly storePage: (page: Uint8Array) => ChunkId;
   /** Also give the entry of this path, tree included (`--as`). */
@@ -86,16 +93,35 @@ export async function buildTree(options: BuildTreeOptions): Promise<BuiltTree> {
         return { root: left.tree, captured };
       }
     } else if (event.type === 'queued') {
-      // The event is only valid until the next one, and reading a result may take a while.
-      const { name, priority } = event;
-      const fingerprint = new Uint8Array(event.fingerprint);
-      frame.addResult(name, fingerprint, await results.next(priority));
+      const found = kept(event);
+      await frame.addResult(found, await results.next(event.priority));
+    } else if (event.type === 'linked') {
+      await frame.addLinked(kept(event));
+    } else if (event.identity.byteLength > 0) {
+      const [found, entry] = [kept(event), new Uint8Array(event.entry)];
+      await frame.addIdentified(found, entry, { certain: true });
     } else {
       frame.addItem(event.name, event.fingerprint, event.entry);
     }
     if (++count % eventsBetweenBreaths === 0) await options.breathe();
   }
   throw new VersionsError('Internal', 'SCAN_INCOMPLETE', 'The scan ended before it left the root');
+}
+
+/** What is known of a name. */
+type Found = Pick<Extract<ScanEvent, { type: 'linked' }>, 'name' | 'fingerprint' | 'identity'>;
+
+/** An event is only valid until the next one, and what it needs may take a while. */
+function kept({ name, fingerprint, identity }: Found): Found {
+  return {
+    name,
+    fingerprint: new Uint8Array(fingerprint),
+    identity: new Uint8Array(identity),
+  };
+}
+
+function stale({ fingerprint }: Found): Uint8Array {
+  return staleFingerprintOf(fingerprint);
 }
 
 type OnEntry = (directory: ByteString, name: ByteString, entry: Uint8Array) => void;
@@ -141,12 +167,39 @@ class TreeFrame {
   }
 
   /** A queued file; without a result the run was cut short before it came to it. */
-  addResult(name: ByteString, fingerprint: Uint8Array, result: FileResult | undefined): void {
-    const stored = result !== undefined && result.entry.byteLength > 0;
+  async addResult(found: Found, result: FileResult | undefined): Promise<void> {
+    const { name } = found;
     assert(result === undefined || result.name === name, 'Results and scan are out of step');
     if (result?.outcome !== 'stored') this.#uncertain = true;
-    if (!stored) return;
-    this.addItem(name, result.outcome === 'stored' ? fingerprint : staleFingerprint, result.entry);
+    if (result === undefined || result.entry.byteLength === 0) return;
+    const certain = result.outcome === 'stored';
+    const isFound = result.outcome === 'stored' || result.outcome === 'changed';
+    // What the scan found out holds for the file that it saw, and only what was read is passed on.
+    if (isFound && found.identity.byteLength > 0)
+      return this.addIdentified(found, result.entry, { certain });
+    this.addItem(name, certain ? found.fingerprint : stale(found), result.entry);
+  }
+
+  /** A further name of a file: what its first name gave holds for this one too. */
+  async addLinked(found: Found): Promise<void> {
+    const { links, readLate } = this.#options;
+    const { link } = decodeIdentity(found.identity);
+    const first = link && links.get(link);
+    if (first === undefined) return this.addResult(found, await readLate(this.path, found.name));
+    if (!first.certain) this.#uncertain = true;
+    await this.addIdentified(found, first.entry, first);
+  }
+
+  /** An entry whose file id may not be the one of its path. */
+  async addIdentified(
+    found: Found,
+    entry: Uint8Array,
+    { certain }: { readonly certain: boolean },
+  ): Promise<void> {
+    const { name, fingerprint, identity } = found;
+    const saved = { path: joinPath(this.path, name), name, entry, certain };
+    const resolved = await this.#options.resolver.resolve(saved, identity);
+    this.addItem(name, certain ? fingerprint : stale(found), resolved);
   }
 
   /** Finishes the pages; `unchanged` if they are those that the local state had. */

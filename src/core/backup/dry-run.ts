@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Context, Repository } from '../repository/index.ts';
+import { LinkTable } from './link-table.ts';
 import { openLocalState } from './open-local-state.ts';
 import type { BackupOptions, BackupSummary } from './options.ts';
 import { ScanEvents } from './scan-events.ts';
@@ -25,9 +26,12 @@ export async function dryRun(
   const directory = mkdtempSync(join(repository.cacheDir, 'dry-run-'));
   try {
     const source = sourceIdOf(repository, options);
+    using links = new LinkTable(join(directory, 'links.db'));
     const scan = new Scan({
       ...scanOptionsOf(repository, options, context, source),
-      state: options.force ? undefined : state,
+      state,
+      force: options.force,
+      links,
       storeXattrs: () => new Uint8Array(32),
       events: new ScanEvents(join(directory, 'scan')),
       queue: new UploadQueue(directory),

@@ -3,6 +3,8 @@ import type { FileStat } from '../files/index.ts';
 
 /** Bytes of a fingerprint. */
 export const fingerprintBytes = 64;
+const inodeOffset = 48;
+const birthOffset = 56;
 
 const kindCodes: Record<FileStat['kind'], number> = {
   file: 0,
@@ -33,16 +35,46 @@ export function writeFingerprint(stat: FileStat, target: Buffer, offset: number)
   target.writeDoubleLE(stat.ctimeSeconds, offset + 32);
   target.writeUInt32LE(stat.mtimeNanos, offset + 40);
   target.writeUInt32LE(stat.ctimeNanos, offset + 44);
-  target.writeBigUInt64LE(stat.ino, offset + 48);
-  target.writeDoubleLE(stat.birthtimeSeconds ?? 0, offset + 56);
+  target.writeBigUInt64LE(stat.ino, offset + inodeOffset);
+  // Modulo 2^32, which is enough to tell one file from the next on its inode.
+  target.writeUInt32LE((stat.birthtimeSeconds ?? 0) >>> 0, offset + birthOffset);
+  target.writeUInt32LE(stat.birthtimeNanos ?? 0, offset + birthOffset + 4);
 }
 
-/** A fingerprint that never equals that of a file: "compare the content next time". */
-export const staleFingerprint: Uint8Array = new Uint8Array(fingerprintBytes).fill(0xff);
+/**
+ * The same file in a state that equals no other: "compare the content next time". Inode and birth
+ * time stay, because whose file it is does not depend on its state.
+ */
+export function staleFingerprintOf(fingerprint: Uint8Array): Uint8Array {
+  return new Uint8Array(fingerprint).fill(0xff, 0, inodeOffset);
+}
+
+/** Inode number and birth time: what tells a file from others at other times, 16 bytes. */
+export function fileMarkOf(fingerprint: Uint8Array): Uint8Array {
+  return fingerprint.subarray(inodeOffset);
+}
+
+export function inodeOf(fingerprint: Uint8Array): bigint {
+  return asBuffer(fingerprint).readBigUInt64LE(inodeOffset);
+}
+
+/** Is it the same file, in whatever state? Without birth times only if size and mtime agree. */
+export function isSameFile(a: Uint8Array, b: Uint8Array): boolean {
+  if (!bytesEqual(fileMarkOf(a), fileMarkOf(b))) return false;
+  if (hasBirthTime(a)) return true;
+  return (
+    bytesEqual(a.subarray(16, 32), b.subarray(16, 32)) &&
+    bytesEqual(a.subarray(40, 44), b.subarray(40, 44))
+  );
+}
+
+export function hasBirthTime(fingerprint: Uint8Array): boolean {
+  return fingerprint.subarray(birthOffset).some((byte) => byte !== 0);
+}
 
 /** Does it stand for a file that must be read again? */
 export function isStale(fingerprint: Uint8Array): boolean {
-  return bytesEqual(fingerprint, staleFingerprint);
+  return bytesEqual(fingerprint, staleFingerprintOf(fingerprint));
 }
 
 /** The numbers that a worker compares before and after reading (see `StoreFilesTask.states`). */
@@ -57,5 +89,5 @@ export function statesOfFingerprint(
   target[offset + 2] = bytes.readUInt32LE(40);
   target[offset + 3] = bytes.readDoubleLE(32);
   target[offset + 4] = bytes.readUInt32LE(44);
-  target[offset + 5] = Number(bytes.readBigUInt64LE(48));
+  target[offset + 5] = Number(bytes.readBigUInt64LE(inodeOffset));
 }

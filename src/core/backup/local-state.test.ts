@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -269,6 +269,20 @@ describe('directories', () => {
     expect(toHex(state.directory(source, first)?.tree ?? noBytes)).toBe(toHex(tree));
     state.rollback();
     expect(toHex(state.directory(source, first)?.tree ?? noBytes)).toBe(toHex(treeOf(first)));
+  });
+});
+
+describe('the file', () => {
+  it('is for its owner alone, with all that SQLite keeps beside it', () => {
+    mkdirSync(directory.text('cache'));
+    writeFileSync(path, '');
+    chmodSync(path, 0o666);
+    using state = LocalState.open(path);
+    state.begin();
+    state.putDirectory(source, bytes('/d'), { hash, tree });
+    state.commit(tipOf(1));
+    for (const suffix of ['', '-wal', '-shm'])
+      expect(statSync(path + suffix).mode & 0o777).toBe(0o600);
   });
 });
 

@@ -1,12 +1,11 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import { bytesEqual, bytesOfByteString, type ByteString } from '../base/index.ts';
+import { bytesEqual, bytesOfByteString, byteStringOf, type ByteString } from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import { DirectoryWindow, windowRows, type DirectoryRow } from './directory-window.ts';
 import { decodeItems, isWholePage, type ItemState } from './item-pages.ts';
+import { isDamage, isForeign, openStateFile, removeStateFile } from './local-state-file.ts';
 
 /** What was known of a directory after the last backup of its source. */
 export interface DirectoryState {
@@ -15,16 +14,6 @@ export interface DirectoryState {
   /** Top tree page. */
   readonly tree: Uint8Array;
 }
-
-/** Bump it when anything in the tables changes: the state is then simply made anew. */
-const schemaVersion = 3;
-/** SQLite's codes for a file that is damaged or is no database. */
-const damageCodes: ReadonlySet<unknown> = new Set([11, 26]);
-/** Beside damage, what a database of something else gives: tables or columns are not there. */
-const foreignCode = 1;
-/** How long it is waited for another process that writes. */
-const busyTimeoutMs = 30_000;
-const busyCode = 5;
 
 /**
  * What change detection remembers of each source: directory hashes to decide "unchanged" at once,
@@ -41,6 +30,7 @@ export class LocalState implements Disposable {
   readonly #path: string;
   readonly #getDirectories: StatementSync;
   readonly #getItems: StatementSync;
+  readonly #getPage: StatementSync;
   readonly #putDirectory: StatementSync;
   readonly #putItems: StatementSync;
   readonly #deleteDirectory: StatementSync;
@@ -52,11 +42,11 @@ export class LocalState implements Disposable {
   #hasResumed: boolean;
   /** The source of this run, and when its state was last saved, as this run reads it. */
   #held: { readonly key: string; readonly savedAfter: string | undefined } | undefined;
-  /** A new state is asked about every directory of a first backup in vain. */
-  readonly #hasDirectories: boolean;
+  /** False for a new state: it would be asked about every directory of a first backup in vain. */
+  readonly hasDirectories: boolean;
 
   private constructor(path: string) {
-    const database = openDatabase(path);
+    const database = openStateFile(path);
     this.#database = database;
     this.#path = path;
     this.#getDirectories = database.prepare(
@@ -68,6 +58,7 @@ export class LocalState implements Disposable {
     this.#getItems = database.prepare(
       'SELECT items FROM items WHERE source = ? AND path = ? AND page = ?',
     );
+    this.#getPage = database.prepare('SELECT path, items FROM items WHERE rowid = ?');
     this.#putDirectory = database.prepare(
       `INSERT OR REPLACE INTO directories (source, path, hash, tree, checksum)
         VALUES (?, ?, ?, ?, ?)`,
@@ -89,20 +80,17 @@ export class LocalState implements Disposable {
     );
     this.#getMeta = database.prepare('SELECT value FROM meta WHERE key = ?');
     this.#hasResumed = database.prepare('SELECT 1 FROM resumed LIMIT 1').get() !== undefined;
-    this.#hasDirectories =
-      database.prepare('SELECT 1 FROM directories LIMIT 1').get() !== undefined;
+    this.hasDirectories = database.prepare('SELECT 1 FROM directories LIMIT 1').get() !== undefined;
   }
 
   /** Opens the state at `path`; a damaged or foreign file is replaced by an empty one. */
   static open(path: string): LocalState {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     try {
       return new LocalState(path);
     } catch (error) {
       // Only then: another process may have it open, and a file taken away from it loses both.
-      const code = sqliteCode(error);
-      if (!damageCodes.has(code) && code !== foreignCode) throw error;
-      removeFiles(path);
+      if (!isDamage(error) && !isForeign(error)) throw error;
+      removeStateFile(path);
       return new LocalState(path);
     }
   }
@@ -134,7 +122,7 @@ export class LocalState implements Disposable {
   }
 
   directory(source: Uint8Array, path: ByteString): DirectoryState | undefined {
-    if (!this.#hasDirectories) return undefined;
+    if (!this.hasDirectories) return undefined;
     return this.#window.get(source, path);
   }
 
@@ -145,10 +133,37 @@ export class LocalState implements Disposable {
     for (let page = 0; ; page++) {
       const bytes = this.#read(() => this.#getItems.get(source, key, page))?.['items'];
       if (!(bytes instanceof Uint8Array)) return;
-      // An entry that changed on the disk would go into a tree as it is.
-      if (!isWholePage(bytes)) throw this.#damaged();
-      yield* decodeItems(bytes);
+      yield* this.#decodePage(bytes);
     }
+  }
+
+  /** Every page of entries of a source, with the row that `itemPage` finds it by. */
+  *itemPages(source: Uint8Array): Generator<{
+    readonly row: number;
+    readonly items: Iterable<ItemState>;
+  }> {
+    // Rows only, a range at a time: another statement must not wait while this one is open.
+    const rowsAfter = this.#database.prepare(
+      'SELECT rowid AS row FROM items WHERE rowid > ? AND source = ? ORDER BY rowid LIMIT 4096',
+    );
+    for (let last = -1; ;) {
+      const rows = this.#read(() => rowsAfter.all(last, source)).map(({ row }) => Number(row));
+      if (rows.length === 0) return;
+      for (const row of rows) {
+        const page = this.itemPage(row);
+        if (page !== undefined) yield { row, items: page.items };
+      }
+      last = rows.at(-1) ?? last;
+    }
+  }
+
+  itemPage(
+    row: number,
+  ): { readonly path: ByteString; readonly items: Iterable<ItemState> } | undefined {
+    const found = this.#read(() => this.#getPage.get(row));
+    const [path, bytes] = [found?.['path'], found?.['items']];
+    if (!(path instanceof Uint8Array) || !(bytes instanceof Uint8Array)) return undefined;
+    return { path: byteStringOf(path), items: this.#decodePage(bytes) };
   }
 
   /** Begins the changes of one backup. Nothing is visible to others before `commit`. */
@@ -235,6 +250,12 @@ export class LocalState implements Disposable {
     this.#database.close();
   }
 
+  #decodePage(bytes: Uint8Array): Iterable<ItemState> {
+    // An entry that changed on the disk would go into a tree as it is.
+    if (!isWholePage(bytes)) throw this.#damaged();
+    return decodeItems(bytes);
+  }
+
   #directories(source: Uint8Array, from: Uint8Array): readonly DirectoryRow[] {
     return this.#read(() => this.#getDirectories.all(source, from)).map((row) => {
       const directory = directoryRow(row);
@@ -252,13 +273,13 @@ export class LocalState implements Disposable {
     try {
       return action();
     } catch (error) {
-      throw damageCodes.has(sqliteCode(error)) ? this.#damaged(error) : error;
+      throw isDamage(error) ? this.#damaged(error) : error;
     }
   }
 
   /** Drops the file; this object goes on with what is open until it is closed. */
   #damaged(cause?: unknown): VersionsError {
-    removeFiles(this.#path);
+    removeStateFile(this.#path);
     return new VersionsError(
       'Corrupt',
       'LOCAL_STATE_DAMAGED',
@@ -286,69 +307,4 @@ function directoryRow(row: unknown): DirectoryRow | undefined {
 
 function checksumOf(path: Uint8Array, hash: Uint8Array, tree: Uint8Array): number {
   return crc32(tree, crc32(hash, crc32(path)));
-}
-
-function removeFiles(path: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
-}
-
-/** SQLite's primary result code, if it is an error of SQLite's. */
-function sqliteCode(error: unknown): number | undefined {
-  const extended = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
-  return typeof extended === 'number' ? extended & 0xff : undefined;
-}
-
-function openDatabase(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
-  try {
-    setWriteAhead(database);
-    // Lost after a power cut it only costs a full read; so it need not wait for the disk.
-    database.exec('PRAGMA synchronous = NORMAL;');
-    if (schemaOf(database) !== schemaVersion) makeTables(database);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-/**
- * SQLite does not wait where two processes switch the same new file at once: it says "busy" to one
- * of them at once, which then asks again.
- */
-function setWriteAhead(database: DatabaseSync): void {
-  const pauseMs = 10;
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (let waitedMs = 0; ; waitedMs += pauseMs) {
-    try {
-      database.exec('PRAGMA journal_mode = WAL');
-      return;
-    } catch (error) {
-      if (sqliteCode(error) !== busyCode || waitedMs >= busyTimeoutMs) throw error;
-      Atomics.wait(pause, 0, 0, pauseMs);
-    }
-  }
-}
-
-function schemaOf(database: DatabaseSync): unknown {
-  return database.prepare('PRAGMA user_version').get()?.['user_version'];
-}
-
-function makeTables(database: DatabaseSync): void {
-  database.exec('BEGIN IMMEDIATE');
-  // Another process may have been faster.
-  if (schemaOf(database) !== schemaVersion) {
-    database.exec(`
-      DROP TABLE IF EXISTS directories; DROP TABLE IF EXISTS items; DROP TABLE IF EXISTS meta;
-      DROP TABLE IF EXISTS resumed;
-      CREATE TABLE resumed (source BLOB, path BLOB, fingerprint BLOB, entry BLOB,
-        PRIMARY KEY (source, path));
-      CREATE TABLE directories (source BLOB, path BLOB, hash BLOB, tree BLOB, checksum INTEGER,
-        PRIMARY KEY (source, path)) WITHOUT ROWID;
-      CREATE TABLE items (source BLOB, path BLOB, page INTEGER, items BLOB,
-        PRIMARY KEY (source, path, page));
-      CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT);
-      PRAGMA user_version = ${schemaVersion};`);
-  }
-  database.exec('COMMIT');
 }

@@ -5,7 +5,7 @@ import { SpoolFile } from '../files/index.ts';
 import { FileJournal } from '../journal/index.ts';
 import { fileOutcomes, type FileOutcome, type StoreFilesResult } from '../workers/index.ts';
 import { Bell } from './bell.ts';
-import { fingerprintBytes, staleFingerprint } from './fingerprint.ts';
+import { fingerprintBytes, staleFingerprintOf } from './fingerprint.ts';
 import { priorityCount, type QueuedBatch } from './upload-queue.ts';
 
 /** What became of one queued file. */
@@ -85,6 +85,11 @@ export class Results implements AsyncDisposable {
   }
 }
 
+/** The results of a batch, one for each file. */
+export function resultsOf(batch: QueuedBatch, result: StoreFilesResult): readonly FileResult[] {
+  return [...decodeResults(encodeResults(batch, result))];
+}
+
 function encodeResults(batch: QueuedBatch, result: StoreFilesResult): Uint8Array {
   let bytes = 0;
   batch.files.forEach((file, at) => {
@@ -104,7 +109,7 @@ function encodeResults(batch: QueuedBatch, result: StoreFilesResult): Uint8Array
     at += record.write(file.directory, at, 'latin1');
     at += record.write(file.name, at, 'latin1');
     // Whoever takes the result up after a crash must read a racy file again.
-    record.set(file.racy ? staleFingerprint : file.fingerprint, at);
+    record.set(file.racy ? staleFingerprintOf(file.fingerprint) : file.fingerprint, at);
     at += fingerprintBytes;
     record.set(result.entries.subarray(entryAt, entryAt + entryBytes), at);
     at += entryBytes;

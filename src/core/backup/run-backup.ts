@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { assert, errorMessage, systemErrorCode, VersionsError } from '../errors/index.ts';
+import { nativeCalls } from '../files/index.ts';
 import { encodeSnapshotRecord } from '../format/index.ts';
 import { TreeStore, WriteSession, type Context, type Repository } from '../repository/index.ts';
 import type { BackupWork, Saved } from './backup-work.ts';
@@ -38,6 +39,11 @@ async function save(
 ): Promise<BackupSummary> {
   const began = context.clock.elapsed();
   const startMs = context.clock.now();
+  const { missingBecause } = nativeCalls().capabilities;
+  if (missingBecause !== undefined) {
+    const lost = 'Extended attributes, access lists and inode flags are not saved';
+    context.monitor.note(`${lost}: ${missingBecause}`);
+  }
   const source = sourceIdOf(repository, options);
   await repository.loadIndex(context.signal);
   using state = await openLocalState(repository);

@@ -6,9 +6,12 @@ import { hasEntries } from '../snapshot/index.ts';
 import { entryOfStat } from '../workers/index.ts';
 import type { BackupWork, Saved } from './backup-work.ts';
 import { buildTree } from './build-tree.ts';
+import { EntryResolver } from './entry-resolver.ts';
+import { readLate } from './late-read.ts';
+import { LinkTable } from './link-table.ts';
 import { Results } from './results.ts';
 import { ScanEvents } from './scan-events.ts';
-import { scanOptionsOf } from './scan-options.ts';
+import { scanOptionsOf, shownAs } from './scan-options.ts';
 import { Scan } from './scan.ts';
 import { UploadQueue } from './upload-queue.ts';
 import { Upload } from './upload.ts';
@@ -22,17 +25,20 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
   const { session, state, context, options } = work;
   const events = new ScanEvents(join(session.directory, 'scan'));
   const queue = new UploadQueue(session.directory);
+  using links = new LinkTable(join(session.directory, 'links.db'));
   await using results = new Results(session.directory);
   try {
     const scan = new Scan({
       ...scanOptionsOf(work.repository, options, context, work.source),
-      state: options.force ? undefined : state,
+      state,
+      force: options.force,
       storeXattrs: (bytes) => work.trees.put('data', bytes),
       events,
       queue,
+      links,
     });
     const upload = new Upload({ queue, pool: work.pool, results, monitor: context.monitor });
-    const building = buildRoot(work, events, results);
+    const building = buildRoot(work, { events, results, links, upload });
     // Its failure is told where it is awaited; until then it must not count as unhandled.
     building.catch(() => {});
     const stop = await scanAndUpload(scan, upload, work);
@@ -40,8 +46,9 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
     // An empty snapshot would only hide the last good one.
     if (scan.missing.length >= options.paths.length) throw nothingFound(scan.missing);
     const emptied = stop === undefined ? await emptiedPaths(scan, work) : [];
-    await flushWorkers(work);
+    // It may have the workers read what could not be read under another name.
     const root = await building;
+    await flushWorkers(work);
     const { counts } = scan;
     const asksForRoot = options.paths.includes(rootPath) && options.as === undefined;
     return {
@@ -125,8 +132,16 @@ async function flushWorkers({ pool, session }: BackupWork): Promise<void> {
   await session.settle();
 }
 
-async function buildRoot(work: BackupWork, events: ScanEvents, results: Results): Promise<ChunkId> {
+interface RootParts {
+  readonly events: ScanEvents;
+  readonly results: Results;
+  readonly links: LinkTable;
+  readonly upload: Upload;
+}
+
+async function buildRoot(work: BackupWork, parts: RootParts): Promise<ChunkId> {
   const { options, repository, source, state, changes, trees, startMs } = work;
+  const { events, results, links, upload } = parts;
   const storePage = (page: Uint8Array): ChunkId => trees.put('tree', page);
   const rule = new TreePageRule(repository.keys.pageKey());
   const [only] = options.paths;
@@ -141,6 +156,13 @@ async function buildRoot(work: BackupWork, events: ScanEvents, results: Results)
     storePage,
     breathe,
     capture,
+    links,
+    resolver: new EntryResolver({
+      links,
+      computedId: (path) => repository.keys.identities.fileId(source, shownAs(path, options)),
+      scanned: () => events.all(),
+    }),
+    readLate: (directory, name) => readLate(upload, directory, name),
   });
   if (options.as === undefined) return built.root;
   assert(built.captured !== undefined, 'The path of --as was not saved');

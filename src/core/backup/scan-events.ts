@@ -17,6 +17,8 @@ export type ScanEvent =
       readonly name: ByteString;
       readonly fingerprint: Uint8Array;
       readonly entry: Uint8Array;
+      /** An encoded `EntryIdentity`; mostly empty. */
+      readonly identity: Uint8Array;
     }
   /** A file that was queued: its entry is the next result of its class. */
   | {
@@ -24,6 +26,14 @@ export type ScanEvent =
       readonly name: ByteString;
       readonly fingerprint: Uint8Array;
       readonly priority: number;
+      readonly identity: Uint8Array;
+    }
+  /** A further name of a file, one name of which was given before: it is not read again. */
+  | {
+      readonly type: 'linked';
+      readonly name: ByteString;
+      readonly fingerprint: Uint8Array;
+      readonly identity: Uint8Array;
     }
   | {
       readonly type: 'leave';
@@ -43,8 +53,9 @@ const codes = {
   queued: 3,
   leave: 4,
   'leave-unreadable': 5,
+  linked: 6,
 } as const;
-const nameAt = 4;
+const nameAt = 5;
 const hashBytes = 32;
 
 /** The scan's events on disk, read while they are still being written. */
@@ -85,6 +96,11 @@ export class ScanEvents {
     return true;
   }
 
+  /** Waits until everything was added. */
+  async all(): Promise<void> {
+    while (!this.#ended) await this.#bell.next();
+  }
+
   remove(): void {
     this.#spool.remove();
   }
@@ -99,15 +115,19 @@ function encode(event: ScanEvent): Uint8Array {
   if (event.type === 'enter') {
     return Buffer.concat([Uint8Array.of(codes.enter), bytesOfByteString(event.name)]);
   }
-  const entry = event.type === 'queued' ? undefined : event.entry;
+  const entry = event.type === 'item' ? event.entry : undefined;
+  const { identity } = event;
   const fingerprintAt = nameAt + event.name.length;
-  const entryAt = fingerprintAt + fingerprintBytes;
+  const identityAt = fingerprintAt + fingerprintBytes;
+  const entryAt = identityAt + identity.byteLength;
   const record = Buffer.allocUnsafe(entryAt + (entry?.byteLength ?? 0));
   record[0] = codes[event.type];
   record[1] = event.type === 'queued' ? event.priority : 0;
   record.writeUInt16LE(event.name.length, 2);
+  record[4] = identity.byteLength;
   record.write(event.name, nameAt, 'latin1');
   record.set(event.fingerprint, fingerprintAt);
+  record.set(identity, identityAt);
   if (entry) record.set(entry, entryAt);
   return record;
 }
@@ -124,10 +144,14 @@ function decode(record: Buffer): ScanEvent {
     };
   if (code === codes.enter) return { type: 'enter', name: byteStringOf(record.subarray(1)) };
   const fingerprintAt = nameAt + record.readUInt16LE(2);
-  const entryAt = fingerprintAt + fingerprintBytes;
+  const identityAt = fingerprintAt + fingerprintBytes;
+  const entryAt = identityAt + (record[4] ?? 0);
   const name = byteStringOf(record.subarray(nameAt, fingerprintAt));
-  const fingerprint = record.subarray(fingerprintAt, entryAt);
-  if (code === codes.queued) return { type: 'queued', name, fingerprint, priority: record[1] ?? 0 };
+  const fingerprint = record.subarray(fingerprintAt, identityAt);
+  const identity = record.subarray(identityAt, entryAt);
+  if (code === codes.queued)
+    return { type: 'queued', name, fingerprint, identity, priority: record[1] ?? 0 };
+  if (code === codes.linked) return { type: 'linked', name, fingerprint, identity };
   assert(code === codes.item, 'A scan event is malformed');
-  return { type: 'item', name, fingerprint, entry: record.subarray(entryAt) };
+  return { type: 'item', name, fingerprint, identity, entry: record.subarray(entryAt) };
 }

@@ -4,7 +4,8 @@ import { isZero, toHex, type ByteString } from '../base/index.ts';
 import type { FileStat } from '../files/index.ts';
 import {
   fingerprintBytes,
-  staleFingerprint,
+  isSameFile,
+  staleFingerprintOf,
   statesOfFingerprint,
   writeFingerprint,
 } from './fingerprint.ts';
@@ -64,7 +65,6 @@ describe('fingerprint', () => {
     expect(fingerprintOf({ ...base, dev: 8n })).toBe(fingerprintOf(base));
     const folder: FileStat = { ...base, kind: 'directory' };
     expect(fingerprintOf({ ...folder, size: 5 })).toBe(fingerprintOf(folder));
-    expect(fingerprintOf(base)).not.toBe(toHex(staleFingerprint));
   });
 
   it('gives a worker what it compares after reading', () => {
@@ -73,6 +73,32 @@ describe('fingerprint', () => {
     const states = new Float64Array(8);
     statesOfFingerprint(target, states, 1);
     expect([...states]).toEqual([0, 1000, 1_700_000_000, 1, 1_700_000_001, 2, 12_345, 0]);
+  });
+});
+
+describe('the fingerprint of a file that must be looked at again', () => {
+  const bytesOf = (stat: FileStat): Uint8Array => {
+    const target = Buffer.alloc(fingerprintBytes);
+    writeFingerprint(stat, target, 0);
+    return target;
+  };
+
+  it('equals none, and is still that of the same file', () => {
+    const plain = bytesOf(base);
+    const stale = staleFingerprintOf(plain);
+    expect(toHex(stale)).not.toBe(toHex(plain));
+    expect(isSameFile(stale, plain)).toBe(base.birthtimeSeconds !== undefined);
+    expect(isSameFile(plain, bytesOf({ ...base, ino: 1n }))).toBe(false);
+    expect(isSameFile(plain, bytesOf({ ...base, birthtimeNanos: 77 }))).toBe(false);
+  });
+
+  it('goes by size and mtime where there is no birth time', () => {
+    const unborn = { ...base, birthtimeSeconds: undefined, birthtimeNanos: undefined };
+    const plain = bytesOf(unborn);
+    expect(isSameFile(plain, bytesOf({ ...unborn, ctimeSeconds: 9 }))).toBe(true);
+    expect(isSameFile(plain, bytesOf({ ...unborn, size: 9 }))).toBe(false);
+    expect(isSameFile(plain, bytesOf({ ...unborn, mtimeNanos: 9 }))).toBe(false);
+    expect(isSameFile(staleFingerprintOf(plain), plain)).toBe(false);
   });
 });
 

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { bytesEqual, type ByteString } from '../base/index.ts';
 import type { FileStat } from '../files/index.ts';
 import { fingerprintBytes, writeFingerprint } from './fingerprint.ts';
-import { isLinked } from './hard-links.ts';
 import type { ItemState } from './item-pages.ts';
 import type { DirectoryState } from './local-state.ts';
 
@@ -31,12 +30,10 @@ export class ScanFrame {
   /** What the last backup knew; undefined for a new directory, or if everything is to be read. */
   readonly known: DirectoryState | undefined;
   /** Known items, ascending; read only as far as needed. */
-  knownItems: Iterator<ItemState>;
+  readonly knownItems: Iterator<ItemState>;
   #nextKnown: ItemState | undefined;
   #knownStarted = false;
   readonly buffered: BufferedEntry[] = [];
-  /** Something in it has several names. */
-  hasLinks = false;
   readonly #hash = createHash('sha256');
   #bytes: Buffer = Buffer.allocUnsafe(4096);
   #used = 0;
@@ -69,7 +66,6 @@ export class ScanFrame {
     const at = this.#used + 2 + name.length;
     writeFingerprint(stat, this.#bytes, at);
     if (racy) this.uncertain = true;
-    if (isLinked(stat)) this.hasLinks = true;
     this.#used += needed;
     return at;
   }
@@ -110,16 +106,6 @@ export class ScanFrame {
     if (!this.#knownStarted) this.#advance();
     while (this.#nextKnown !== undefined && this.#nextKnown.name < name) this.#advance();
     return this.#nextKnown?.name === name ? this.#nextKnown : undefined;
-  }
-
-  /** All known items, which can be asked for from the first one again; for a directory not in order. */
-  allKnown(): readonly ItemState[] {
-    const items: ItemState[] = [];
-    for (let next = this.knownItems.next(); next.done !== true; next = this.knownItems.next()) {
-      items.push(next.value);
-    }
-    this.knownItems = items.values();
-    return items;
   }
 
   #advance(): void {

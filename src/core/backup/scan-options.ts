@@ -10,7 +10,7 @@ export function scanOptionsOf(
   options: BackupOptions,
   context: Context,
   source: Uint8Array,
-): Omit<ScanOptions, 'state' | 'storeXattrs' | 'events' | 'queue'> {
+): Omit<ScanOptions, 'state' | 'force' | 'links' | 'storeXattrs' | 'events' | 'queue'> {
   const startMs = context.clock.now();
   return {
     paths: options.paths,
@@ -24,7 +24,8 @@ export function scanOptionsOf(
   };
 }
 
-function shownAs(path: ByteString, { as, paths }: BackupOptions): ByteString {
+/** Where a path of the source appears in the snapshot. */
+export function shownAs(path: ByteString, { as, paths }: BackupOptions): ByteString {
   const [only] = paths;
   if (as === undefined || only === undefined || !path.startsWith(only)) return path;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- joined from byte strings

@@ -10,6 +10,7 @@ import { isVersionsError } from '../errors/index.ts';
 import {
   isRacy,
   joinPath,
+  readDirectoryFlags,
   readlink,
   readXattrs,
   walkSource,
@@ -21,8 +22,11 @@ import {
 import { decodeEntry, encodeEntry } from '../format/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import { entryOfStat, xattrFields, type MutableEntry } from '../workers/index.ts';
-import { staleFingerprint } from './fingerprint.ts';
-import { HardLinks, isLinked } from './hard-links.ts';
+import { encodeIdentity, plainIdentity } from './entry-identity.ts';
+import { FileIdentities, linkKeyOf, type FoundName } from './file-identities.ts';
+import { staleFingerprintOf } from './fingerprint.ts';
+import type { ItemState } from './item-pages.ts';
+import type { LinkTable } from './link-table.ts';
 import type { LocalState } from './local-state.ts';
 import { priorityOf } from './priority.ts';
 import { noCounts, type ScanCounts } from './scan-counts.ts';
@@ -34,8 +38,9 @@ export interface ScanOptions {
   readonly paths: readonly ByteString[];
   readonly walk: WalkOptions;
   readonly source: Uint8Array;
-  /** Undefined: read everything again (`--force`). */
-  readonly state: LocalState | undefined;
+  readonly state: LocalState;
+  /** Read everything again; the state only tells which file is which. */
+  readonly force: boolean;
   /** Is the chunk stored? A file whose chunks are not all stored is read again. */
   readonly isStored: (id: ChunkId) => boolean;
   readonly identities: IdentityHasher;
@@ -46,10 +51,16 @@ export interface ScanOptions {
   readonly start: Moment;
   readonly events: ScanEvents;
   readonly queue: UploadQueue;
+  readonly links: LinkTable;
   readonly monitor: Monitor;
 }
 
-const noFileId = new Uint8Array(0);
+interface Found extends FoundName {
+  readonly name: ByteString;
+  /** The fingerprint to keep: one that equals none if a later change might not show. */
+  readonly kept: Uint8Array;
+  readonly racy: boolean;
+}
 
 /**
  * Walks the source and decides, entry by entry, what must be read. Runs in slices: the caller pulls
@@ -60,9 +71,7 @@ export class Scan {
   readonly #options: ScanOptions;
   readonly #frames: ScanFrame[] = [];
   readonly #walk: Generator<WalkEvent, void, undefined>;
-  readonly #links: HardLinks;
-  /** Decided already, for the directory that is being left, by path. */
-  readonly #linkIds: Map<string, Uint8Array> = new Map();
+  readonly #files: FileIdentities;
   readonly counts: ScanCounts = noCounts();
   /** Paths that were asked for and not found. */
   readonly missing: ByteString[] = [];
@@ -75,8 +84,7 @@ export class Scan {
 
   constructor(options: ScanOptions) {
     this.#options = options;
-    const { identities, source, shownAs } = options;
-    this.#links = new HardLinks((path) => identities.fileId(source, shownAs(path)));
+    this.#files = new FileIdentities(options);
     this.#walk = walkSource(options.paths, options.walk);
   }
 
@@ -136,8 +144,8 @@ export class Scan {
       this.#announceDoor(parent, door);
       events.add({ type: 'enter', name });
     }
-    const known = content === 'passage' ? undefined : state?.directory(source, path);
-    const items = known && state ? state.items(source, path) : [][Symbol.iterator]();
+    const known = content === 'passage' ? undefined : state.directory(source, path);
+    const items = known ? state.items(source, path) : [][Symbol.iterator]();
     const frame = new ScanFrame(path, door, known, items);
     if (content === 'passage') frame.uncertain = true;
     if (content === 'unreadable') frame.unreadable = true;
@@ -190,44 +198,12 @@ export class Scan {
     }
     if (frame.isEmpty && this.#options.paths.includes(frame.path)) this.empty.push(frame.path);
     const hash = frame.finishHash();
-    const same = frame.isSame(hash) && this.#linksHold(frame);
+    const same = !this.#options.force && frame.isSame(hash);
     if (same) this.#countUnchanged(frame);
     else this.#decideBuffered(frame);
-    this.#linkIds.clear();
     // What was decided may have turned out to be uncertain.
     const knownTree = frame.known?.tree ?? noHash;
     events.add({ type: 'leave', same, hash: frame.uncertain ? noHash : hash, knownTree });
-  }
-
-  /** Do the kept entries of an unchanged directory still name the other names of their files? */
-  #linksHold(frame: ScanFrame): boolean {
-    if (!frame.hasLinks) return true;
-    const known = new Map(frame.allKnown().map(({ name, entry }) => [name, entry]));
-    let hold = true;
-    for (const { name, stat } of frame.buffered) {
-      const entry = isLinked(stat) ? known.get(name) : undefined;
-      if (entry === undefined) continue;
-      const path = joinPath(frame.path, name);
-      const { fileId = noFileId } = decodeEntry(entry);
-      const wanted = this.#links.idFor(path, stat, fileId);
-      this.#linkIds.set(path, wanted);
-      if (!bytesEqual(wanted, fileId)) hold = false;
-    }
-    return hold;
-  }
-
-  #linkId(path: ByteString, stat: FileStat, kept?: Uint8Array): Uint8Array {
-    return this.#linkIds.get(path) ?? this.#links.idFor(path, stat, kept);
-  }
-
-  /** A kept entry, with another file id if its file has other names that make it necessary. */
-  #relinked(path: ByteString, stat: FileStat, encoded: Uint8Array): Uint8Array {
-    if (!isLinked(stat)) return encoded;
-    const entry = decodeEntry(encoded);
-    const { fileId = noFileId } = entry;
-    const wanted = this.#linkId(path, stat, fileId);
-    if (bytesEqual(wanted, fileId)) return encoded;
-    return encodeEntry({ ...entry, fileId: wanted.byteLength > 0 ? wanted : undefined });
   }
 
   #goInOrder(frame: ScanFrame): void {
@@ -241,93 +217,115 @@ export class Scan {
   }
 
   #countUnchanged(frame: ScanFrame): void {
-    const { monitor } = this.#options;
     for (const { name, stat } of frame.buffered) {
       if (stat.kind === 'directory') continue;
       this.#item('unchanged', joinPath(frame.path, name), stat.size);
       if (stat.kind !== 'file') continue;
       this.counts.filesUnchanged += 1;
-      monitor.count('filesDone', 1);
-      monitor.count('bytesDone', stat.size);
+      this.#done(stat);
     }
   }
 
   /** Keeps what is known of an entry, or makes it anew, or queues the file. */
-  #decide(frame: ScanFrame, entry: BufferedEntry): void {
-    const { name, stat, racy } = entry;
-    const fingerprint = frame.fingerprint(entry.at);
-    const kept = racy ? staleFingerprint : fingerprint;
+  #decide(frame: ScanFrame, { name, stat, racy, at }: BufferedEntry): void {
+    const { force, links } = this.#options;
+    const fingerprint = frame.fingerprint(at);
+    const kept = racy ? staleFingerprintOf(fingerprint) : fingerprint;
+    const path = joinPath(frame.path, name);
     const known = frame.knownItem(name);
-    const unchanged = known !== undefined && bytesEqual(known.fingerprint, fingerprint);
-    if (unchanged && this.#mayReuse(known.entry))
-      this.#keep(joinPath(frame.path, name), name, stat, kept, known.entry);
-    else if (stat.kind !== 'file') this.#recordOther(frame, entry, kept, known !== undefined);
-    else this.#decideFile(frame, entry, fingerprint, known !== undefined);
+    const found = { path, name, stat, fingerprint, kept, known, racy };
+    const unchanged = !force && known !== undefined && bytesEqual(known.fingerprint, fingerprint);
+    if (unchanged && this.#mayReuse(known.entry)) {
+      const link = linkKeyOf(stat);
+      if (link !== undefined) links.see(link);
+      this.#keep(found, known.entry, encodeIdentity({ link }));
+      return;
+    }
+    if (stat.kind === 'directory') return this.#recordOther(frame, found, plainIdentity);
+    const { identity, moved } = this.#files.of(found);
+    const encoded = encodeIdentity(identity);
+    const isFurther = identity.link !== undefined && links.see(identity.link);
+    if (stat.kind !== 'file') this.#recordOther(frame, found, encoded);
+    else if (isFurther) this.#link(found, encoded);
+    else this.#decideFile(frame, found, { moved, identity: encoded });
   }
 
-  // oxlint-disable-next-line max-params -- private, in the hot loop
-  #keep(
-    path: ByteString,
-    name: ByteString,
-    stat: FileStat,
-    fingerprint: Uint8Array,
-    entry: Uint8Array,
-  ): void {
-    const { events, monitor } = this.#options;
-    events.add({ type: 'item', name, fingerprint, entry: this.#relinked(path, stat, entry) });
+  #keep(found: Found, entry: Uint8Array, identity: Uint8Array): void {
+    const { path, name, stat, kept } = found;
+    this.#options.events.add({ type: 'item', name, fingerprint: kept, entry, identity });
     this.#item('unchanged', path, stat.size);
     if (stat.kind !== 'file') return;
     this.counts.filesUnchanged += 1;
-    monitor.count('filesDone', 1);
-    monitor.count('bytesDone', stat.size);
+    this.#done(stat);
+  }
+
+  /** A further name of a file that is read, or known, under another one. */
+  #link(found: Found, identity: Uint8Array): void {
+    const { name, kept, stat } = found;
+    this.#countDifferent(found);
+    this.#options.events.add({ type: 'linked', name, fingerprint: kept, identity });
+    this.#done(stat);
   }
 
   #decideFile(
     frame: ScanFrame,
-    entry: BufferedEntry,
-    fingerprint: Uint8Array,
-    known: boolean,
+    found: Found,
+    { moved, identity }: { readonly moved: ItemState | undefined; readonly identity: Uint8Array },
   ): void {
-    const { events, queue, state, source, start } = this.#options;
-    const { name, stat, racy } = entry;
-    const kept = racy ? staleFingerprint : fingerprint;
-    const path = joinPath(frame.path, name);
-    const resumed = state?.resumed(source, path, fingerprint);
+    const { events, queue, state, source, start, force } = this.#options;
+    const { path, name, stat, fingerprint, kept, racy } = found;
+    const resumed = force ? undefined : state.resumed(source, path, fingerprint);
     if (resumed !== undefined && this.#mayReuse(resumed))
-      return this.#keep(path, name, stat, kept, resumed);
-    if (known) this.counts.filesChanged += 1;
-    else this.counts.filesNew += 1;
-    this.#item(known ? 'changed' : 'new', path, stat.size);
+      return this.#keep(found, resumed, identity);
+    this.#countDifferent(found);
+    // Moved with its directory: nothing tells that it might have changed.
+    const isSame = moved !== undefined && bytesEqual(moved.fingerprint, fingerprint);
+    if (isSame && !force && this.#mayReuse(moved.entry)) {
+      const entry = encodeEntry({ ...decodeEntry(moved.entry), name });
+      events.add({ type: 'item', name, fingerprint: kept, entry, identity });
+      this.#done(stat);
+      return;
+    }
     this.counts.bytesQueued += stat.size;
     const priority = priorityOf(frame.path, stat, start);
-    const fileId = isLinked(stat) ? this.#linkId(path, stat) : noFileId;
     const { size } = stat;
-    queue.add(priority, { directory: frame.path, name, fingerprint, size, racy, fileId });
-    events.add({ type: 'queued', name, fingerprint: kept, priority });
+    queue.add(priority, { directory: frame.path, name, fingerprint, size, racy });
+    events.add({ type: 'queued', name, fingerprint: kept, priority, identity });
   }
 
-  #recordOther(
-    frame: ScanFrame,
-    found: BufferedEntry,
-    fingerprint: Uint8Array,
-    known: boolean,
-  ): void {
+  #recordOther(frame: ScanFrame, found: Found, identity: Uint8Array): void {
     const { events, monitor } = this.#options;
-    const { name, stat } = found;
-    const path = joinPath(frame.path, name);
+    const { path, name, stat, kept } = found;
     try {
       const { entry, whole } = this.#plainEntry(path, name, stat);
       if (stat.kind === 'symlink') entry.target = bytesOfByteString(readlink(path));
-      const kept = whole ? fingerprint : staleFingerprint;
+      const fingerprint = whole ? kept : staleFingerprintOf(kept);
       if (!whole) frame.uncertain = true;
-      events.add({ type: 'item', name, fingerprint: kept, entry: encodeEntry(entry) });
-      if (stat.kind !== 'directory') this.#item(known ? 'changed' : 'new', path, stat.size);
+      events.add({ type: 'item', name, fingerprint, entry: encodeEntry(entry), identity });
+      if (stat.kind === 'directory') return;
+      this.#item(this.#isKnown(found) ? 'changed' : 'new', path, stat.size);
     } catch (error) {
       if (!isVersionsError(error, 'Source')) throw error;
       frame.uncertain = true;
       this.counts.problems += 1;
       monitor.problem(error);
     }
+  }
+
+  #isKnown({ known }: Found): boolean {
+    return known !== undefined && !this.#options.force;
+  }
+
+  #countDifferent(found: Found): void {
+    const known = this.#isKnown(found);
+    if (known) this.counts.filesChanged += 1;
+    else this.counts.filesNew += 1;
+    this.#item(known ? 'changed' : 'new', found.path, found.stat.size);
+  }
+
+  #done({ size }: FileStat): void {
+    this.#options.monitor.count('filesDone', 1);
+    this.#options.monitor.count('bytesDone', size);
   }
 
   /** An entry with its extended attributes; if those cannot be read, without, and it is said. */
@@ -337,9 +335,9 @@ export class Scan {
     stat: FileStat,
   ): { readonly entry: MutableEntry; readonly whole: boolean } {
     const entry = entryOfStat(name, stat);
-    if (stat.linkCount > 1 && stat.kind !== 'directory') {
-      const fileId = this.#linkId(path, stat);
-      if (fileId.byteLength > 0) entry.fileId = fileId;
+    if (stat.kind === 'directory') {
+      const flags = readDirectoryFlags(path);
+      if (flags !== undefined) entry.flags = flags;
     }
     try {
       Object.assign(entry, xattrFields(readXattrs(path), this.#options.storeXattrs));

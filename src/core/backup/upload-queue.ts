@@ -15,8 +15,6 @@ export interface QueuedFile {
   readonly size: number;
   /** Changed so lately that a later change might not show. */
   readonly racy: boolean;
-  /** 16 bytes if the entry must carry an explicit file id, else empty. */
-  readonly fileId: Uint8Array;
 }
 
 /** Files of one class that are uploaded together, in tree order. */
@@ -45,14 +43,11 @@ export class UploadQueue {
   }
 
   add(priority: number, file: QueuedFile): void {
-    const { directory, name, fingerprint, size, racy, fileId } = file;
-    const record = Buffer.allocUnsafe(
-      16 + directory.length + name.length + fingerprintBytes + fileId.byteLength,
-    );
+    const { directory, name, fingerprint, size, racy } = file;
+    const record = Buffer.allocUnsafe(16 + directory.length + name.length + fingerprintBytes);
     record.writeUInt32LE(directory.length, 0);
     record.writeUInt16LE(name.length, 4);
-    record[6] = fileId.byteLength;
-    record[7] = Number(racy);
+    record.writeUInt16LE(Number(racy), 6);
     record.writeDoubleLE(size, 8);
     let at = 16;
     record.write(directory, at, 'latin1');
@@ -60,7 +55,6 @@ export class UploadQueue {
     record.write(name, at, 'latin1');
     at += name.length;
     record.set(fingerprint, at);
-    record.set(fileId, at + fingerprintBytes);
     this.#lists[priority]?.append(record);
   }
 
@@ -114,8 +108,7 @@ export class UploadQueue {
       name: byteStringOf(record.subarray(directoryEnd, nameEnd)),
       fingerprint: new Uint8Array(record.subarray(nameEnd, nameEnd + fingerprintBytes)),
       size: record.readDoubleLE(8),
-      racy: record[7] === 1,
-      fileId: new Uint8Array(record.subarray(nameEnd + fingerprintBytes)),
+      racy: record[6] === 1,
     };
   }
 }

@@ -9,8 +9,8 @@ import {
   type WorkerPool,
 } from '../workers/index.ts';
 import { statesOfFingerprint } from './fingerprint.ts';
-import type { Results } from './results.ts';
-import type { QueuedBatch, UploadQueue } from './upload-queue.ts';
+import { resultsOf, type FileResult, type Results } from './results.ts';
+import type { QueuedBatch, QueuedFile, UploadQueue } from './upload-queue.ts';
 
 /** Batches a worker may have: one in work and one waiting, unless they are large. */
 const tasksMax = 2;
@@ -75,6 +75,14 @@ export class Upload {
     if (this.#failure) throw this.#failure.error;
   }
 
+  /** Reads one file at once and past the queue; the results that are logged do not have it. */
+  async readNow(file: QueuedFile): Promise<FileResult | undefined> {
+    const batch = { priority: 0, files: [file], bytes: file.size };
+    const result = await this.#options.pool.run(taskOf(batch), batch.bytes);
+    this.#report(batch, result);
+    return resultsOf(batch, result)[0];
+  }
+
   async #run(batch: QueuedBatch): Promise<void> {
     const { pool, results } = this.#options;
     const result = pool.run(taskOf(batch), batch.bytes);
@@ -83,6 +91,9 @@ export class Upload {
     const turn = this.#logged.then(async () => results.add(batch, await result));
     this.#logged = turn.catch(() => {});
     await turn;
+    const { monitor } = this.#options;
+    monitor.count('filesDone', batch.files.length);
+    monitor.count('bytesDone', batch.bytes);
     this.#report(batch, await result);
   }
 
@@ -90,8 +101,6 @@ export class Upload {
     const { monitor } = this.#options;
     this.counts.bytesRead += result.bytesRead;
     this.counts.bytesNew += result.bytesNew;
-    monitor.count('filesDone', batch.files.length);
-    monitor.count('bytesDone', batch.bytes);
     const first = batch.files[0];
     if (first) monitor.at('uploading', displayPath(first.directory));
     for (const problem of result.problems) {
@@ -114,13 +123,11 @@ function taskOf(batch: QueuedBatch): StoreFilesTask {
   const directories: ByteString[] = [];
   const directoryOf = new Uint32Array(batch.files.length);
   const states = new Float64Array(batch.files.length * stateNumbers);
-  const fileIds = new Map<number, Uint8Array>();
   batch.files.forEach((file, at) => {
     if (directories.at(-1) !== file.directory) directories.push(file.directory);
     directoryOf[at] = directories.length - 1;
     statesOfFingerprint(file.fingerprint, states, at * stateNumbers);
-    if (file.fileId.byteLength > 0) fileIds.set(at, file.fileId);
   });
   const names = batch.files.map(({ name }) => name);
-  return { type: 'store-files', directories, directoryOf, names, states, fileIds, xattrs: true };
+  return { type: 'store-files', directories, directoryOf, names, states, xattrs: true };
 }

@@ -62,7 +62,7 @@ export {
   type IgnorePattern,
 } from './ignore-pattern.ts';
 export { ignoreFileName, IgnoreRules, readExcludeFile, readIgnoreFile } from './ignore-rules.ts';
-export { readInodeFlags } from './inode-flags.ts';
+export { readDirectoryFlags, readInodeFlags } from './inode-flags.ts';
 export { byteSlice, joinPath } from './long-path.ts';
 export { limitMallocArenas } from './malloc-arenas.ts';
 export type {

@@ -1,3 +1,6 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import type { ByteString } from '../base/index.ts';
+import { reach } from './long-path.ts';
 import type { NativeCalls } from './native-calls.ts';
 import { nativeCalls } from './native.ts';
 
@@ -16,6 +19,27 @@ export function readInodeFlags(
   const kept = flags === undefined ? 0 : (flags & ~internalFlags) >>> 0;
   return kept === 0 ? undefined : kept;
 }
+
+/** As `readInodeFlags`, of a directory; undefined also if it cannot be opened. */
+export function readDirectoryFlags(
+  path: ByteString,
+  native: NativeCalls = nativeCalls(),
+): number | undefined {
+  if (!native.capabilities.inodeFlags) return undefined;
+  try {
+    const fd = reach(path, (reachable) => openSync(reachable, directoryOnly));
+    try {
+      return readInodeFlags(fd, native);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // A directory that cannot be opened is told where its names are read.
+    return undefined;
+  }
+}
+
+const directoryOnly = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /**
  * What a restore may set: secure deletion, undeletion, compression, synchronous, immutable, append

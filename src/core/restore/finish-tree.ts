@@ -8,14 +8,11 @@ import type { RestorePlan } from './plan.ts';
 import { reportProblem, type RestoreWork } from './restore-work.ts';
 
 /**
- * What comes after the content: hard links, then symlinks and special files, then the metadata of
+ * What comes after the content: symlinks and special files, then hard links, then the metadata of
  * directories from the deepest up, so that nothing changes their times any more.
  */
 export function finishTree(work: RestoreWork, target: RestoreTarget, plan: RestorePlan): void {
   const misses = new MetadataMisses();
-  for (const { path, first } of plan.links) {
-    attempt(work, () => target.makeHardLink(path, first));
-  }
   for (let number = 0; number < plan.others.count; number++) {
     const { path, entry } = plan.others.at(number);
     attempt(work, () => {
@@ -23,6 +20,9 @@ export function finishTree(work: RestoreWork, target: RestoreTarget, plan: Resto
       makeOther(target, path, decoded);
       applyMetadata(work, target, path, decoded, misses);
     });
+  }
+  for (const { path, first } of plan.links) {
+    attempt(work, () => target.makeHardLink(path, first));
   }
   for (let number = plan.directories.count - 1; number >= 0; number--) {
     const { path, entry } = plan.directories.at(number);

@@ -196,17 +196,17 @@ class Planner {
       counts.filesUnchanged += 1;
       return;
     }
-    if (entry.kind !== 'file') {
-      if (!options.dryRun) this.#plan.others.add(relative, encodeEntry(entry));
-      counts.others += 1;
-      return;
-    }
     if (((entry.remarks ?? 0) & entryRemarks.contentUnreadable) !== 0) {
       const message = `The content of ${displayPath(path)} could not be read when the snapshot was made`;
       reportProblem(this.#work, new VersionsError('Source', 'CONTENT_NOT_SAVED', message));
       return;
     }
     if (entry.linkCount !== undefined && this.#isFurtherName(path, relative, entry)) return;
+    if (entry.kind !== 'file') {
+      if (!options.dryRun) this.#plan.others.add(relative, encodeEntry(entry));
+      counts.others += 1;
+      return;
+    }
     await this.#decideContent(relative, entry, existing);
   }
 
@@ -349,7 +349,8 @@ class Planner {
       return false;
     }
     if (!options.dryRun) this.#plan.links.push({ path: relative, first });
-    counts.filesRestored += 1;
+    if (entry.kind === 'file') counts.filesRestored += 1;
+    else counts.others += 1;
     return true;
   }
 
@@ -384,9 +385,9 @@ const unknownNames = '/';
 const rootRelative = '' as ByteString;
 
 /** The same for entries of the same content. */
-function contentNameOf({ size, inline, chunks, list }: TreeEntry): string {
-  const content = chunks ?? list ?? inline ?? new Uint8Array(0);
-  return `${size} ${createHash('sha256').update(content).digest('base64')}`;
+function contentNameOf({ kind, size, inline, chunks, list, target }: TreeEntry): string {
+  const content = chunks ?? list ?? inline ?? target ?? new Uint8Array(0);
+  return `${kind} ${size} ${createHash('sha256').update(content).digest('base64')}`;
 }
 
 async function* noEntries(): AsyncGenerator<TreeEntry> {}

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootPath } from '../base/index.ts';
-import { lookupNames, lstatIfExists, RestoreTarget } from '../files/index.ts';
+import { lookupNames, lstatIfExists, nativeCalls, RestoreTarget } from '../files/index.ts';
 import type { Context, Repository } from '../repository/index.ts';
 import { lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
 import type { RestoreSettings } from '../workers/index.ts';
@@ -42,6 +42,11 @@ export async function runRestore(
     bytesWritten: 0,
     bytesFetched: 0,
   };
+  const { missingBecause } = nativeCalls().capabilities;
+  if (missingBecause !== undefined) {
+    const lost = 'Times are rounded, and no extended attributes, FIFOs and devices are restored';
+    context.monitor.note(`${lost}: ${missingBecause}`);
+  }
   const chunks = await repository.chunks(signal);
   const found = await lookUpPath(repository, options.snapshot, options.path ?? rootPath, signal);
   mkdirSync(repository.cacheDir, { recursive: true, mode: 0o700 });

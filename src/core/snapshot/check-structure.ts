@@ -1,6 +1,6 @@
 import { toHex, type ChunkId } from '../base/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
-import type { TreeEntry } from '../format/index.ts';
+import { entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { Repository } from '../repository/index.ts';
 import { listSnapshots, type SnapshotInfo } from './snapshot-info.ts';
 import { TreeReader } from './tree-reader.ts';
@@ -58,6 +58,8 @@ async function lossOf(
   const { index } = repository;
   if (entry.xattrsRef && !index.locate(entry.xattrsRef))
     return 'its extended attributes are missing';
+  // That is known since the snapshot was made.
+  if (((entry.remarks ?? 0) & entryRemarks.contentUnreadable) !== 0) return undefined;
   const location = { pack: 0, block: 0, offset: 0, length: 0 };
   try {
     for await (const { id, length } of trees.content(entry)) {

@@ -21,6 +21,10 @@ export function entryOfStat(name: ByteString, stat: FileStat): MutableEntry {
   }
   if (stat.kind !== 'directory' && stat.linkCount > 1) entry.linkCount = stat.linkCount;
   if (isSparse(stat)) entry.sparse = true;
+  if (stat.birthtimeSeconds !== undefined) {
+    entry.birthSeconds = stat.birthtimeSeconds;
+    entry.birthNanos = stat.birthtimeNanos;
+  }
   return entry;
 }
 

@@ -45,14 +45,15 @@ export interface StoreFilesTask {
   readonly names: readonly ByteString[];
   /** size, mtime s, mtime ns, ctime s, ctime ns, inode for each file. */
   readonly states: Float64Array;
-  /** File ids that entries carry explicitly, by position of the file. */
-  readonly fileIds: ReadonlyMap<number, Uint8Array>;
   /** Read extended attributes too. */
   readonly xattrs: boolean;
 }
 
-/** What became of one file of a task; the order is that of the task. */
-export type FileOutcome = 'stored' | 'changed' | 'unreadable' | 'vanished' | 'skipped';
+/**
+ * What became of one file of a task; the order is that of the task. `replaced`: stored, but it is
+ * another file than the one that the scan saw under that name.
+ */
+export type FileOutcome = 'stored' | 'changed' | 'unreadable' | 'vanished' | 'skipped' | 'replaced';
 
 export interface FileProblem {
   /** Position of the file in the task. */
@@ -81,6 +82,7 @@ export const fileOutcomes: readonly FileOutcome[] = [
   'unreadable',
   'vanished',
   'skipped',
+  'replaced',
 ];
 
 /** New chunks that another worker cut; this one compresses and encrypts them. */

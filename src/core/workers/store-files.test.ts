@@ -17,7 +17,7 @@ import { testKeys } from '../../../test/support/test-keys.ts';
 import { toHex, type ByteString } from '../base/index.ts';
 import { chunkerParamsOf, createGearTable } from '../chunking/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import { joinPath, lstatIfExists } from '../files/index.ts';
+import { joinPath, lstat, lstatIfExists } from '../files/index.ts';
 import { decodeEntry, decodeListPage, entryRemarks, type TreeEntry } from '../format/index.ts';
 import { ChunkStore } from './chunk-store.ts';
 import { PackBuilder } from './pack-builder.ts';
@@ -85,7 +85,7 @@ class Storing {
 
   /** Stores files as they are now, or with the states that are given. */
   run(names: readonly string[], options: RunOptions = {}): Stored[] {
-    const { states = names.map((name) => stateNow(name)), fileIds = new Map() } = options;
+    const { states = names.map((name) => stateNow(name)) } = options;
     const result = storeFiles(
       {
         type: 'store-files',
@@ -93,7 +93,6 @@ class Storing {
         directoryOf: new Uint32Array(names.length),
         names: names.map((name) => bytes(name)),
         states: Float64Array.from(states.flatMap((state) => [...state])),
-        fileIds,
         xattrs: true,
       },
       this.context,
@@ -145,7 +144,6 @@ class Storing {
 
 interface RunOptions {
   readonly states?: readonly Float64Array[];
-  readonly fileIds?: ReadonlyMap<number, Uint8Array>;
 }
 
 interface Stored {
@@ -252,13 +250,12 @@ describe('metadata', () => {
     expect(entry.remarks).toBeUndefined();
   });
 
-  it('carry the file id that the task names', () => {
+  it('hold the birth time', () => {
     write('a', 'x');
-    write('b', 'y');
-    const fileId = random.bytes(16);
-    const [a, b] = storing.run(['a', 'b'], { fileIds: new Map([[1, fileId]]) });
-    expect(a?.entry?.fileId).toBeUndefined();
-    expect(toHex(b?.entry?.fileId ?? new Uint8Array(0))).toBe(toHex(fileId));
+    const { entry } = storing.runOne('a');
+    const stat = lstat(joinPath(directory.root, bytes('a')));
+    expect(entry.birthSeconds).toBe(stat.birthtimeSeconds);
+    expect(entry.birthNanos).toBe(stat.birthtimeNanos === 0 ? undefined : stat.birthtimeNanos);
   });
 });
 
@@ -298,7 +295,7 @@ describe('a file that is not as the scan saw it', () => {
     const content = write('other', noise(40_000));
     renameSync(pathOf('other'), pathOf('file'));
     const { outcome, entry } = storing.runOne('file', { states: [before] });
-    expect(outcome).toBe('stored');
+    expect(outcome).toBe('replaced');
     expect(storing.contentOf(entry).equals(content)).toBe(true);
   });
 

@@ -3,12 +3,14 @@ import { displayPath, entryChunksMax, inlineFileBytesMax, type ByteString } from
 import { assert, errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import {
   joinPath,
+  lstat,
   openForReading,
+  readInodeFlags,
   readXattrsOfFd,
   statOfFd,
   type FileStat,
 } from '../files/index.ts';
-import { encodeEntry, ListPageBuilder, type TreeEntry } from '../format/index.ts';
+import { encodeEntry, entryRemarks, ListPageBuilder, type TreeEntry } from '../format/index.ts';
 import { ChunkList, type ChunkStore } from './chunk-store.ts';
 import { entryOfStat, xattrFields, type MutableEntry } from './entry-of-stat.ts';
 import type { PackBuilder } from './pack-builder.ts';
@@ -65,11 +67,10 @@ export function storeFiles(task: StoreFilesTask, context: StoreFilesContext): St
     try {
       const stored = storeFile(joinPath(directory, name), name, state, task, context, onBytes);
       outcome = stored.outcome;
-      const entry = withFileId(stored.entry, task.fileIds.get(file));
-      const encoded = encodeEntry(entry);
+      const encoded = encodeEntry(stored.entry);
       entryLengths[file] = encoded.byteLength;
       entries.push(encoded);
-      if (outcome === 'changed') problems.push(changedProblem(file));
+      if (stored.entry.remarks !== undefined) problems.push(changedProblem(file));
     } catch (error) {
       if (isVersionsError(error, 'Cancelled')) {
         outcomes.fill(fileOutcomes.indexOf('skipped'), file);
@@ -78,6 +79,9 @@ export function storeFiles(task: StoreFilesTask, context: StoreFilesContext): St
       if (!isVersionsError(error, 'Source')) throw error;
       outcome = error.code === 'SOURCE_VANISHED' ? 'vanished' : 'unreadable';
       problems.push({ file, code: error.code, message: error.message });
+      const encoded = outcome === 'unreadable' ? unreadableEntry(directory, name) : undefined;
+      entryLengths[file] = encoded?.byteLength ?? 0;
+      if (encoded !== undefined) entries.push(encoded);
     }
     outcomes[file] = fileOutcomes.indexOf(outcome);
   }
@@ -118,8 +122,12 @@ function storeFile(
       const entry = contentEntry(entryOfStat(name, stat), content, context);
       if (task.xattrs)
         Object.assign(entry, xattrFields(readXattrsOfFd(fd, path), context.storeXattrs));
-      if (!steady) entry.remarks = 1;
-      return { entry, outcome: steady ? 'stored' : 'changed' };
+      const flags = readInodeFlags(fd);
+      if (flags !== undefined) entry.flags = flags;
+      if (!steady) entry.remarks = entryRemarks.changedWhileRead;
+      // What was opened is what was read, to the end.
+      const isOther = after[5] !== scanned[5];
+      return { entry, outcome: isOther ? 'replaced' : steady ? 'stored' : 'changed' };
     }
   } finally {
     closeSync(fd);
@@ -248,8 +256,17 @@ function chunkListOf(chunks: ChunkList, context: StoreFilesContext): Uint8Array 
   return pages.finish();
 }
 
-function withFileId(entry: TreeEntry, fileId: Uint8Array | undefined): TreeEntry {
-  return fileId === undefined ? entry : { ...entry, fileId };
+/** That it was there, for whoever looks for it; undefined if not even that can be told. */
+function unreadableEntry(directory: ByteString, name: ByteString): Buffer | undefined {
+  try {
+    const stat = lstat(joinPath(directory, name));
+    if (stat.kind !== 'file') return undefined;
+    const remarks = entryRemarks.contentUnreadable;
+    return encodeEntry({ ...entryOfStat(name, stat), size: stat.size, remarks });
+  } catch {
+    // Why the file could not be read was said already.
+    return undefined;
+  }
 }
 
 function changedProblem(file: number): FileProblem {

@@ -72,7 +72,6 @@ describe('storing files with any number of threads', () => {
       directoryOf: new Uint32Array(names.length),
       names: names.map((name) => bytes(name)),
       states: Float64Array.from(states),
-      fileIds: new Map(),
       xattrs: true,
     };
   }
