@@ -6,9 +6,11 @@ import type { CommandDefinition } from './options/command-table.ts';
 import type { ParsedArguments } from './options/parse-arguments.ts';
 import { environmentLayer, flagLayer, Settings } from './options/settings.ts';
 import { CliMonitor } from './output/cli-monitor.ts';
+import { LogFile } from './output/log-file.ts';
 import type { Output } from './output/output.ts';
 import { ProgressDisplay, type ProgressMode } from './output/progress-display.ts';
 import { ProgressState } from './output/progress-state.ts';
+import { safeText } from './output/safe-text.ts';
 import { type CommandResult, type LoadedSettings, Session } from './session.ts';
 import { configFileOf, loadConfiguration } from './setup/configuration.ts';
 import { Signals } from './signals.ts';
@@ -22,7 +24,10 @@ export async function runCommand(
   const base = { directory: io.directory, home: io.home };
   const load = (): Promise<LoadedSettings> => loadSettings(command, parsed, { io, base });
   const { settings, configuration } = await load();
-  output.configure({ quiet: settings.flag('quiet'), color: colorOf(settings) });
+  const logPath = settings.text('log-file');
+  const log = logPath === undefined ? undefined : new LogFile(logPath, () => io.now());
+  log?.write(`versions ${[command.name, ...parsed.operands].map(safeText).join(' ')}`);
+  output.configure({ quiet: settings.flag('quiet'), color: colorOf(settings), log });
   const state = new ProgressState(io.now());
   const monitor = new CliMonitor({
     output,

@@ -91,6 +91,10 @@ describe('a mistake on the command line ends with 2, a sentence and a hint', () 
       ['completion', 'tcsh'],
       /^error: There is no completion for "tcsh"\nhint: there is: bash, zsh, fish\n$/,
     ],
+    [
+      ['mirror'],
+      /^error: versions mirror needs a second word\nhint: there is: versions mirror list, /,
+    ],
     [['key'], /^error: versions key needs a second word\nhint: there is: versions key export\n$/],
     [
       ['restore', 'latest', '--overwrite', 'x', '-t', 'y'],

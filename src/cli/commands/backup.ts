@@ -18,7 +18,7 @@ import { excludePatterns, refuseOwnPlaces, sourcePaths } from '../setup/backup-s
 import { createDefaultRepository } from '../setup/first-run.ts';
 import { openForWriting, writableRepository } from '../setup/open-session.ts';
 import { isWithin, type OwnPlace, ownPlaces } from '../setup/own-places.ts';
-import { parseTime } from '../setup/parse-time.ts';
+import { timeSetting } from '../setup/parse-time.ts';
 import { areAllOnSameDisk } from '../setup/second-place.ts';
 import { stdinSource } from '../setup/stdin-source.ts';
 
@@ -74,7 +74,7 @@ async function standardOptions(
       hint: 'save other paths by another run',
     });
   }
-  const time = timeOf(settings.text('time'));
+  const time = timeSetting(settings, 'time');
   const excludeLargerThan = settings.number('exclude-larger-than');
   return {
     paths,
@@ -91,18 +91,6 @@ async function standardOptions(
     force: settings.flag('force'),
     dryRun: settings.flag('dry-run'),
   };
-}
-
-function timeOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const time = parseTime(text);
-  if (time !== undefined) return time;
-  throw new VersionsError(
-    'Usage',
-    'INVALID_SETTING',
-    `--time must be a time such as 2026-11-01T12:00 or @SECONDS, not ${JSON.stringify(text)}`,
-    { hint: 'leave it away for the time now' },
-  );
 }
 
 function noteOwnPlaces(

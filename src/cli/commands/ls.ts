@@ -1,14 +1,16 @@
 import {
-  type ByteString,
   bytesOfByteString,
   byteStringOf,
+  type FoundEntry,
   listEntries,
+  type SnapshotInfo,
   type TreeEntry,
 } from '../../core/index.ts';
 import { formatCounted, formatTime, isoTimeOf } from '../output/measures.ts';
 import { formatMode } from '../output/mode.ts';
 import type { JsonDocument } from '../output/output.ts';
 import { pathFields, shownPath } from '../output/path-fields.ts';
+import { safeText } from '../output/safe-text.ts';
 import { selectSnapshot } from '../select-snapshot.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { openForReading } from '../setup/open-session.ts';
@@ -24,18 +26,18 @@ export async function run(session: Session): Promise<CommandResult> {
     signal.throwIfAborted();
     if (output.isAbandoned) break;
     count += 1;
-    if (output.json) output.document(documentOf(listed.path, listed.entry));
-    else printLine(session, listed.path, listed.entry);
+    if (output.json) output.document(documentOf(snapshot, listed));
+    else printLine(session, snapshot, listed);
     await output.room();
   }
   output.note(`${formatCounted(count, 'entry', 'entries')} of snapshot ${snapshot.id.slice(0, 8)}`);
   return { exitCode: 0, summary: { snapshotId: snapshot.id, entries: count } };
 }
 
-function printLine(session: Session, path: ByteString, entry: TreeEntry): void {
+function printLine(session: Session, snapshot: SnapshotInfo, { path, entry }: FoundEntry): void {
   const { output } = session;
   const slash = entry.kind === 'directory' && path !== '/' ? '/' : '';
-  const facts = session.settings.flag('long') ? `${factsOf(session, entry)}  ` : '';
+  const facts = session.settings.flag('long') ? `${factsOf(session, snapshot, entry)}  ` : '';
   const target =
     entry.target !== undefined && facts !== '' ? byteStringOf(entry.target) : undefined;
   if (output.isTerminal) {
@@ -49,16 +51,22 @@ function printLine(session: Session, path: ByteString, entry: TreeEntry): void {
   output.byteLine(Buffer.concat(parts));
 }
 
-function factsOf({ measures }: Session, entry: TreeEntry): string {
+function factsOf({ measures }: Session, snapshot: SnapshotInfo, entry: TreeEntry): string {
+  const { user, group } = ownerOf(snapshot, entry);
   return [
     formatMode(entry.kind, entry.mode),
-    `${entry.uid}:${entry.gid}`.padStart(9),
+    `${safeText(user ?? String(entry.uid))}:${safeText(group ?? String(entry.gid))}`.padEnd(13),
     String(entry.size).padStart(12),
     formatTime(entry.mtimeSeconds * 1000, measures.utc),
   ].join('  ');
 }
 
-function documentOf(path: ByteString, entry: TreeEntry): JsonDocument {
+/** The names that the owners had where the snapshot was made, as far as they were known there. */
+function ownerOf({ users, groups }: SnapshotInfo, { uid, gid }: TreeEntry) {
+  return { user: users.get(uid), group: groups.get(gid) };
+}
+
+function documentOf(snapshot: SnapshotInfo, { path, entry }: FoundEntry): JsonDocument {
   const { kind, mode, uid, gid, size, mtimeSeconds, mtimeNanos, target } = entry;
   const aim = target === undefined ? undefined : pathFields(byteStringOf(target));
   return {
@@ -70,6 +78,7 @@ function documentOf(path: ByteString, entry: TreeEntry): JsonDocument {
     mtime: isoTimeOf(mtimeSeconds, mtimeNanos),
     uid,
     gid,
+    ...ownerOf(snapshot, entry),
     target: aim?.path,
     targetBase64: aim?.pathBase64,
     links: entry.linkCount,

@@ -19,19 +19,27 @@ import { safeText } from '../output/safe-text.ts';
 import { renderTable } from '../output/text-table.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { openForReading } from '../setup/open-session.ts';
+import { timeSetting } from '../setup/parse-time.ts';
+import { facetsOf, groupSnapshots, newestOfEach } from '../snapshot-groups.ts';
 
 /** Characters of an id that people are shown. */
 const idLength = 8;
 
 export async function run(session: Session): Promise<CommandResult> {
+  const { output, settings } = session;
+  const wanted = filterOf(session);
+  const by = facetsOf(settings);
   await using opened = await openForReading(session);
   const all = listSnapshots(opened.repository);
-  const snapshots = all.filter((snapshot) => isWanted(session, snapshot));
+  const snapshots = newestOfEach(all.filter(wanted), settings.number('latest'), by);
   const copies = await snapshotCopies(opened.repository);
   const listed = snapshots.map((snapshot) => ({ ...snapshot, copies: copies.get(snapshot.id) }));
-  const { output } = session;
-  for (const snapshot of listed) output.document(documentOf(snapshot));
-  for (const line of tableOf(session, listed)) output.line(line);
+  for (const group of groupSnapshots(listed, by)) {
+    for (const snapshot of group.snapshots) output.document(documentOf(snapshot));
+    if (group.title !== '') output.line(`${group.title}:`);
+    for (const line of tableOf(session, group.snapshots)) output.line(line);
+    if (group.title !== '') output.line();
+  }
   output.line(
     snapshots.length === all.length
       ? formatCounted(all.length, 'snapshot')
@@ -40,12 +48,17 @@ export async function run(session: Session): Promise<CommandResult> {
   return { exitCode: 0, summary: { snapshots: snapshots.length } };
 }
 
-function isWanted({ settings }: Session, snapshot: SnapshotInfo): boolean {
-  return fitsFilter(snapshot, {
+/** Which snapshots the flags ask for. Throws `Usage` for a time that is none. */
+function filterOf({ settings }: Session): (snapshot: SnapshotInfo) => boolean {
+  const since = timeSetting(settings, 'since') ?? Number.NEGATIVE_INFINITY;
+  const until = timeSetting(settings, 'until') ?? Number.POSITIVE_INFINITY;
+  const filter = {
     host: settings.text('host'),
     paths: settings.list('path').map((path) => byteStringFromText(path)),
     tags: settings.list('tag'),
-  });
+  };
+  return (snapshot) =>
+    snapshot.time >= since && snapshot.time < until && fitsFilter(snapshot, filter);
 }
 
 /** A snapshot, and on how many mirrors it is. */

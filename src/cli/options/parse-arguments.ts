@@ -158,9 +158,14 @@ function usageErrorOf(error: CommanderError, argv: readonly string[]): UsageErro
 
 /** `versions key` names no command yet. */
 function refuseHalfACommand(argv: readonly string[]): void {
-  const first = argv.find((word) => reservedSubcommands.has(word));
-  if (first === undefined || argv.includes('--help') || argv.includes('-h')) return;
-  const names = commandTable.map(({ name }) => name).filter((name) => name.startsWith(`${first} `));
+  if (argv.includes('--help') || argv.includes('-h')) return;
+  const families = Map.groupBy(
+    commandTable.map(({ name }) => name).filter((name) => name.includes(' ')),
+    (name) => name.split(' ')[0] ?? '',
+  );
+  const first = argv.find((word) => families.has(word));
+  const names = families.get(first ?? '');
+  if (names === undefined) return;
   const known = names.map((name) => `versions ${name}`).join(', ');
   throw new UsageError('USAGE', `versions ${first} needs a second word`, `there is: ${known}`);
 }

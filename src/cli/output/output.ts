@@ -14,6 +14,11 @@ export interface OutputOptions {
   readonly debug: boolean;
 }
 
+/** Where messages are kept besides. */
+export interface MessageLog {
+  write(message: string): void;
+}
+
 export type JsonDocument = Readonly<Record<string, unknown>> & { readonly type: string };
 
 const bufferedBytesMax = 64 * 1024;
@@ -34,6 +39,7 @@ export class Output {
   readonly #options: OutputOptions;
   #quiet: boolean;
   #color: OutputOptions['color'];
+  #log: MessageLog | undefined;
   #buffer: Buffer[] = [];
   #bufferedBytes = 0;
   #pending = 0;
@@ -52,10 +58,13 @@ export class Output {
     options.stderr.on('error', () => {});
   }
 
-  /** What only the configuration could say. */
-  configure(options: Pick<OutputOptions, 'quiet' | 'color'>): void {
+  /** What only the configuration could say. `log` takes all messages from now on. */
+  configure(
+    options: Pick<OutputOptions, 'quiet' | 'color'> & { readonly log?: MessageLog | undefined },
+  ): void {
     this.#quiet = options.quiet;
     this.#color = options.color;
+    this.#log = options.log;
   }
 
   /** Nobody reads standard output any more. */
@@ -79,6 +88,7 @@ export class Output {
 
   /** A document of the result, for programs. */
   document(document: JsonDocument): void {
+    if (document.type === 'summary') this.#log?.write(JSON.stringify(document));
     if (!this.json) return;
     const line = `${JSON.stringify(document)}\n`;
     if (this.dataOnStdout) this.#toMessages(line);
@@ -100,6 +110,7 @@ export class Output {
 
   /** Something that the user should know and that is no failure. One sentence. */
   note(message: string): void {
+    this.#log?.write(`note: ${safeLines(message)}`);
     if (this.json) this.document({ type: 'note', message });
     else if (!this.#quiet) this.#toMessages(`${safeLines(message)}\n`);
   }
@@ -107,6 +118,7 @@ export class Output {
   /** One item failed; the command goes on. */
   problem(failure: Failure): void {
     const { kind, code, message } = failure;
+    this.#log?.write(`problem: ${safeText(message)}`);
     if (this.json) this.document({ type: 'problem', kind, code, message });
     else this.#toMessages(`${this.paint('yellow', 'problem:')} ${safeText(message)}\n`);
   }
@@ -114,6 +126,7 @@ export class Output {
   /** Why the command gives up. */
   failure(failure: Failure): void {
     const { kind, code, message, hint, stack } = failure;
+    this.#log?.write(`error: ${safeText(message)}`);
     if (this.json) {
       const document = { type: 'exit_error', code, kind, message, hint };
       this.#toMessages(`${JSON.stringify(document)}\n`);

@@ -1,3 +1,6 @@
+import { VersionsError } from '../../core/index.ts';
+import type { Settings } from '../options/settings.ts';
+
 const pattern =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?)?(Z|[+-]\d{2}:?\d{2})?$/i;
 
@@ -25,4 +28,21 @@ export function parseTime(text: string): number | undefined {
 
 function isDayOf(year: number, month: number, day: number): boolean {
   return day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+}
+
+/**
+ * The time that the flag `--NAME` gives, in milliseconds since 1970; undefined without it. Throws
+ * `Usage` for what is no time.
+ */
+export function timeSetting(settings: Settings, name: string): number | undefined {
+  const text = settings.text(name);
+  if (text === undefined) return undefined;
+  const time = parseTime(text);
+  if (time !== undefined) return time;
+  throw new VersionsError(
+    'Usage',
+    'INVALID_SETTING',
+    `--${name} must be a time such as 2026-11-01T12:00 or @SECONDS, not ${JSON.stringify(text)}`,
+    { hint: 'a date alone means its first moment, in local time' },
+  );
 }
