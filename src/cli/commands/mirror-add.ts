@@ -10,14 +10,13 @@ import {
   planFill,
   planSync,
   type RepositoryConfig,
-  resolvePlace,
   VersionsError,
 } from '../../core/index.ts';
 import { thisHost } from '../machine.ts';
 import { formatBytes, formatCounted } from '../output/measures.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { changeConfiguration, checkConfigurationChange } from '../setup/change-configuration.ts';
-import { checkApart, credentialsGiven } from '../setup/mirror-operands.ts';
+import { checkApart, credentialsOfMirror, mirrorUrl } from '../setup/mirror-operands.ts';
 import { openWithMirrors, writableRepository } from '../setup/open-session.ts';
 import { mirrorPlaceOf } from '../setup/places.ts';
 
@@ -69,7 +68,7 @@ function mirrorsOf(
   readonly isConfigured: boolean;
   readonly others: readonly MirrorConfig[];
 } {
-  const { operands, io, command } = session;
+  const { operands, command } = session;
   const [name = '', place = ''] = operands;
   if (!isConfigName(name) || place === '') {
     throw new VersionsError(
@@ -79,16 +78,10 @@ function mirrorsOf(
       { hint: `versions help ${command.name} shows examples` },
     );
   }
-  const given = credentialsGiven(session);
-  const source = given.get(name);
-  if (given.size > (source === undefined ? 0 : 1)) {
-    throw new VersionsError('Usage', 'USAGE', `--credentials names another mirror than ${name}`, {
-      hint: `versions help ${command.name} shows examples`,
-    });
-  }
+  const source = credentialsOfMirror(session, name);
   const mirror: MirrorConfig = {
     name,
-    url: resolvePlace(place, { directory: io.directory, home: io.home }),
+    url: mirrorUrl(session, place),
     ...(source !== undefined && { credentials: source }),
   };
   const known = configured.mirrors.find((other) => other.name === name);

@@ -6,12 +6,11 @@ import {
   type MirrorId,
   mirrorUnknown,
   type Repository,
-  resolvePlace,
   VersionsError,
 } from '../../core/index.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { changeConfiguration, checkConfigurationChange } from '../setup/change-configuration.ts';
-import { checkApart } from '../setup/mirror-operands.ts';
+import { checkApart, credentialsOfMirror, mirrorUrl } from '../setup/mirror-operands.ts';
 import { openWithMirrors, writableRepository } from '../setup/open-session.ts';
 
 export async function run(session: Session): Promise<CommandResult> {
@@ -28,7 +27,7 @@ export async function run(session: Session): Promise<CommandResult> {
   if (change === undefined && mirrorsMin === undefined) {
     throw usage(
       session,
-      'There is nothing to set: give a NAME with a URL or --name, or --mirrors-min',
+      'There is nothing to set: give a NAME with a URL, --credentials or --name, or --mirrors-min',
     );
   }
   const edits: ConfigEdit[] = [];
@@ -52,12 +51,12 @@ export async function run(session: Session): Promise<CommandResult> {
   };
 }
 
-/** What a NAME with a URL or `--name` asks for. */
+/** What a NAME with a URL, `--credentials` or `--name` asks for. */
 function changeOf(
   session: Session,
   mirrors: readonly MirrorConfig[],
 ): { readonly from: MirrorConfig; readonly to: MirrorConfig } | undefined {
-  const { operands, settings, io, command } = session;
+  const { operands, settings, command } = session;
   const [name, place] = operands;
   if (name === undefined) return undefined;
   const from = mirrors.find((mirror) => mirror.name === name);
@@ -68,11 +67,11 @@ function changeOf(
     );
   const newName = settings.text('name') ?? name;
   if (!isConfigName(newName)) throw usage(session, `${JSON.stringify(newName)} is not a name`);
-  const base = { directory: io.directory, home: io.home };
+  const credentials = credentialsOfMirror(session, name) ?? from.credentials;
   const to = {
-    ...from,
     name: newName,
-    url: place === undefined ? from.url : resolvePlace(place, base),
+    url: place === undefined ? from.url : mirrorUrl(session, place),
+    ...(credentials !== undefined && { credentials }),
   };
   for (const other of mirrors) if (other !== from) checkApart(to, other, command.name);
   return { from, to };

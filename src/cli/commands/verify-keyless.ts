@@ -6,6 +6,7 @@ import {
   openCatalog,
   openStore,
   type Place,
+  type RepositoryPlaces,
   resolvePlace,
   verifyKeyless,
 } from '../../core/index.ts';
@@ -49,10 +50,7 @@ export async function runKeyless(session: Session): Promise<CommandResult> {
   return finish(session, level, summary);
 }
 
-interface NamedPlace {
-  readonly name: string;
-  readonly url: string;
-}
+type NamedPlace = RepositoryPlaces['mirrors'][number];
 
 /** Those that were given; else the mirrors of the configured repository, and its catalog. */
 function placesOfSession(session: Session): {
@@ -73,9 +71,10 @@ function placesOfSession(session: Session): {
 
 function openPlaces(mirrors: readonly NamedPlace[], writable: boolean): Promise<readonly Place[]> {
   return Promise.all(
-    mirrors.map(async ({ name, url }): Promise<Place> => {
+    mirrors.map(async ({ name, url, credentials }): Promise<Place> => {
       try {
-        return { name, store: await openStore(url, { create: false, readOnly: !writable }) };
+        const options = { create: false, readOnly: !writable, credentials };
+        return { name, store: await openStore(url, options) };
       } catch (error) {
         if (isVersionsError(error, 'Unavailable', 'Denied', 'NotFound')) return { name, error };
         throw error;

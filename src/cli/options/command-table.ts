@@ -38,7 +38,7 @@ export const commandTable: readonly CommandDefinition[] = [
     summary: 'Make a new repository on one or several mirrors.',
     examples: [
       'versions init --mirror usb=/media/usb/versions --mirror nas=/mnt/nas/versions',
-      'versions init photos --mirror disk=/srv/photos --password-command "pass show photos"',
+      'versions init --mirror "b2=s3://BUCKET?endpoint=https://HOST&region=REGION" --credentials b2=profile:b2',
     ],
     exitCodes: [11, 12, 22],
     seeAlso: ['connect', 'backup', 'key export'],
@@ -192,7 +192,7 @@ export const commandTable: readonly CommandDefinition[] = [
     summary: 'Make a place a mirror of the repository and fill it from the others.',
     examples: [
       'versions mirror add usb /media/usb/versions',
-      'versions mirror add nas /mnt/nas/versions --no-sync',
+      "versions mirror add s3 's3://BUCKET/PREFIX?region=REGION' --credentials s3=profile:backup",
     ],
     exitCodes: [10, 11, 12, 13, 20, 22, 130, 143],
     seeAlso: ['mirror sync', 'mirror remove', 'init'],

@@ -156,7 +156,7 @@ export const optionTable: readonly OptionDefinition[] = [
     value: 'NAME=SOURCE',
     scope: 'none',
     env: false,
-    commands: [...making, 'mirror add'],
+    commands: [...making, 'mirror add', 'mirror set'],
     help: 'where the credentials of a mirror in a bucket come from: profile:NAME, env:PREFIX, command:CMD or file:PATH',
     defaultText: 'what the AWS tools use',
   },

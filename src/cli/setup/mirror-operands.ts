@@ -31,19 +31,20 @@ export function repositoryOperand({ operands, settings, command }: Session): str
  * says that theirs come from.
  */
 export function parseMirrors(session: Session): MirrorConfig[] {
-  const { settings, io, command } = session;
-  const base = { directory: io.directory, home: io.home };
+  const { settings, command } = session;
   const credentials = credentialsGiven(session);
   const mirrors = settings.list('mirror').map((text) => {
     const at = text.indexOf('=');
     const name = text.slice(0, Math.max(at, 0));
     const url = text.slice(at + 1);
     if (!isConfigName(name) || url === '') {
-      throw usage(`--mirror must be NAME=URL, not ${JSON.stringify(text)}`, command.name);
+      // A URL may hold a password, and is then not repeated.
+      const given = text.includes('@') ? '' : `, not ${JSON.stringify(text)}`;
+      throw usage(`--mirror must be NAME=URL${given}`, command.name);
     }
     const source = credentials.get(name);
     credentials.delete(name);
-    const mirror = { name, url: resolvePlace(url, base) };
+    const mirror = { name, url: mirrorUrl(session, url) };
     return source === undefined ? mirror : { ...mirror, credentials: source };
   });
   const [unknown] = credentials.keys();
@@ -56,8 +57,26 @@ export function parseMirrors(session: Session): MirrorConfig[] {
   return mirrors;
 }
 
+/**
+ * The URL of a mirror as the configuration keeps it. Throws `Usage` (STORE_URL_INVALID) for one that
+ * holds a password or is no URL of a bucket, and never repeats it then.
+ */
+export function mirrorUrl({ io }: Session, text: string): string {
+  const url = resolvePlace(text, { directory: io.directory, home: io.home });
+  if (/^s3:\/\//i.test(url)) parseS3Url(url);
+  return url;
+}
+
+/** The credentials that `--credentials` gives to the mirror that a command is about. Throws `Usage`. */
+export function credentialsOfMirror(session: Session, name: string): string | undefined {
+  const given = credentialsGiven(session);
+  const source = given.get(name);
+  if (given.size === (source === undefined ? 0 : 1)) return source;
+  throw usage(`--credentials names another mirror than ${name}`, session.command.name);
+}
+
 /** What `--credentials NAME=SOURCE` gives, by the name of the mirror. Throws `Usage`. */
-export function credentialsGiven({ settings, io, command }: Session): Map<string, string> {
+function credentialsGiven({ settings, io, command }: Session): Map<string, string> {
   const base = { directory: io.directory, home: io.home };
   return new Map(
     settings.list('credentials').map((text) => {

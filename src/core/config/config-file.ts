@@ -90,7 +90,10 @@ export function parseConfigFile(text: string, options: ParseConfigOptions): Conf
         }
         const places = Object.entries(mirrors).map(([mirror, { url, credentials }]) => ({
           name: mirror,
-          url: resolvePlace(url, base),
+          url: resolvePlace(
+            checkUrl(url, { text, file, path: [...path, 'mirrors', mirror, 'url'] }),
+            base,
+          ),
           ...(credentials !== undefined && {
             credentials: checkCredentials(credentials, base, {
               text,
@@ -167,6 +170,12 @@ function suggestion(key: string, { definitions, scopes }: SettingsPlace): string
     ({ name, scope = 'any' }) => scopes.includes(scope) && plain(name) === plain(key),
   );
   return near === undefined ? '' : `, did you mean ${quote(near.name)}`;
+}
+
+/** Everything that is configured may be shown. */
+function checkUrl(url: string, place: KeyPlace): string {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*@/i.test(url)) return url;
+  throw keyError(place, 'url must not hold a user name or password; credentials = "…" says it');
 }
 
 function checkCredentials(text: string, base: PathBase, place: KeyPlace): string {
