@@ -4,7 +4,8 @@ import { isTestFile, listFiles, readFiles, withoutComments } from './support/sou
 /** A code of an error: words in capitals joined by underscores, or one of the codes of one word. */
 const codePattern = /'([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|USAGE|CANCELLED|STOPPED|UNEXPECTED)'/g;
 /** Variables of the environment, codes of Node's own, and words of the AWS libraries. */
-const notCodes = /^(VERSIONS|XDG|ERR|EAI)_|^(KEYS_ONLY|PAY_PER_REQUEST|UPDATED_NEW|WHEN_REQUIRED)$/;
+const notCodes =
+  /^(VERSIONS|XDG|ERR|EAI)_|^(KEYS_ONLY|PAY_PER_REQUEST|UPDATED_NEW|WHEN_REQUIRED|STANDARD_IA|GLACIER_IR)$/;
 /** Where kind and code stand beside each other, they can be compared with the page. */
 const kindAndCode = /'([A-Z][a-z]+)',\s*'([A-Z][A-Z0-9_]+)'/g;
 const row = /^\| `([A-Z0-9_]+)` \| ([A-Za-z, ]+) \| (\S.*) \| (\S.*) \|$/gm;

@@ -4,6 +4,7 @@
  */
 export * from './base/index.ts';
 export * from './config/index.ts';
+export * from './cost/index.ts';
 export {
   decodeKeyFile,
   encodeKeyFile,
@@ -82,19 +83,56 @@ export {
 } from './backup/index.ts';
 export { runRestore, type RestoreOptions, type RestoreSummary } from './restore/index.ts';
 export type { Mirror } from './mirror/index.ts';
-export { openStore, sweepTemporaries } from './store/index.ts';
-export { judgeFor, type Judge, type Subset, type VerifyLevel } from './verify/index.ts';
+export {
+  CappedStore,
+  openStore,
+  parseS3Url,
+  ReadOnlyStore,
+  sweepTemporaries,
+  type AccessKeys,
+  type ObjectStore,
+  type S3Place,
+  type StoreCredentials,
+} from './store/index.ts';
+export {
+  decodeWork,
+  encodeWork,
+  judgeFor,
+  messageCopiesMax,
+  planVerification,
+  takeCensus,
+  verifyCopies,
+  type Judge,
+  type PlannedMirror,
+  type Subset,
+  type VerificationPlan,
+  type VerifiedCopies,
+  type VerifyLevel,
+  type WorkCopy,
+  type WorkMessage,
+} from './verify/index.ts';
 export {
   breakerTripped,
   copyObject,
+  healCopies,
   payDebt,
   payDebts,
   verifyKeyless,
   type Copied,
   type CopyOptions,
+  type HealedCopies,
   type HealPlan,
   type KeylessSummary,
 } from './heal/index.ts';
-export { openCatalog, type Catalog } from './catalog/index.ts';
-export type { Place } from './mirror/index.ts';
-export { parseS3Url, type AccessKeys, type S3Place, type StoreCredentials } from './store/index.ts';
+export {
+  MemoryCatalog,
+  openCatalog,
+  type Catalog,
+  type CopyState,
+  type EntryRow,
+  type Ledger,
+  type LedgerCopy,
+  type LedgerEvent,
+} from './catalog/index.ts';
+export { decodeEntryObject, decodeMarker } from './format/index.ts';
+export { MirrorSet, type Place } from './mirror/index.ts';

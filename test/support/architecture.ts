@@ -33,6 +33,7 @@ export const rooms: RoomTable = {
   errors: [],
   monitor: [],
   config: [],
+  cost: [],
   chunking: [],
   compression: [],
   crypto: [],

@@ -34,3 +34,16 @@ export function targetUnreadable(key: string, mirror: string, why: string): Vers
     },
   );
 }
+
+/** A source may hold a good copy that cannot be read now: nothing is known to be lost. */
+export function copyUnreadable(key: string, mirror: string, why: string): VersionsError {
+  return new VersionsError(
+    'Unavailable',
+    'COPY_UNREADABLE',
+    `What mirror ${mirror} holds as ${key} cannot be read now, and no other mirror has a good copy: ${why}`,
+    {
+      hint: 'Make it readable; then run `versions heal` again',
+      context: { key, mirror },
+    },
+  );
+}

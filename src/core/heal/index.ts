@@ -33,3 +33,4 @@ export {
   type KeylessOptions,
   type KeylessSummary,
 } from './verify-keyless.ts';
+export { healCopies, type HealCopiesOptions, type HealedCopies } from './heal-copies.ts';

@@ -10,6 +10,7 @@
  * `ReadOnlyStore`. `openStore` puts the first two around a bucket. `RecordingStore` and `FaultyStore` are for tests.
  */
 export { versionedStoreIn, type ObjectVersion, type VersionedStore } from './abilities.ts';
+export { CappedStore } from './capped-store.ts';
 export { cancelled, raceAbort, throwIfAborted } from './cancel.ts';
 export {
   DirectoryStore,

@@ -97,7 +97,11 @@ async function unknownCopies(
   if (hidden.length > 0) {
     await ledger.setDue(hidden.map((copy) => ({ object: key, mirror: copy.mirror, nextDue: now })));
   }
-  const missing = options.mirrors.filter((id) => !known.some((copy) => copy.mirror === id));
+  const missing = options.mirrors.filter((id) => {
+    const copy = known.find((each) => each.mirror === id);
+    // What was only supposed to come is there now.
+    return copy === undefined || (id === mirror.id && isSupposed(copy));
+  });
   if (missing.length === 0) return [];
   const life = await ledger.lifeOf(key);
   if (life === 'swept') return [];
@@ -110,4 +114,9 @@ async function unknownCopies(
     state: id === mirror.id ? 'stored' : 'suspect',
     nextDue: id === mirror.id ? now : now + graceMs,
   }));
+}
+
+/** Noted because another mirror has it; nobody has looked yet. */
+function isSupposed({ state, lastVerified }: LedgerCopy): boolean {
+  return state === 'suspect' && lastVerified === undefined;
 }
