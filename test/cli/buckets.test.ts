@@ -151,6 +151,50 @@ describe('mirrors in buckets', () => {
   });
 });
 
+describe('doctor', () => {
+  it('tries out each place, keeps what it finds, and says what has changed', async () => {
+    await init('one=env:ONE', 'two=profile:two');
+    const before = second.bucket().list().length;
+    const found = await well('doctor');
+    expect(found.stdout).toContain('2 mirrors tried out, 0 bad answers, 0 absent');
+    expect(found.stdout.match(/conditional-put +ok +atomic/g)).toHaveLength(2);
+    expect(second.bucket().list()).toHaveLength(before);
+    second.on('GET', /quarantine/, { flipAt: 5 }).times(1);
+    second.on('PUT', /once$/, { status: 501, code: 'NotImplemented' });
+    const again = await run('doctor', '--mirror', 'two', '--json');
+    expect(again.code).toBe(20);
+    expect(again.summary).toMatchObject({ mirrors: 1, bad: 1, absent: [], kept: true });
+    expect(again.documents[0]?.['answers']).toEqual(
+      expect.arrayContaining([
+        {
+          question: 'read',
+          state: 'bad',
+          answer: 'not so: gives what was written',
+          before: 'gives what was written',
+        },
+        expect.objectContaining({
+          question: 'conditional-put',
+          state: 'lacking',
+          answer: 'refused',
+        }),
+      ]),
+    );
+  });
+
+  it('writes nothing into a place that does not show the mirror', async () => {
+    await init('one=env:ONE', 'two=profile:two');
+    second.bucket().delete('mirror', undefined, 0);
+    const { length } = second.bucket().list();
+    const { code, summary } = await run('doctor', '--json');
+    expect(code).toBe(20);
+    expect(summary).toMatchObject({ absent: ['two'] });
+    expect(second.bucket().list()).toHaveLength(length);
+    expect(
+      second.requests.filter(({ method, key }) => method === 'PUT' && /probe/.test(key)),
+    ).toEqual([]);
+  });
+});
+
 describe('a bucket that cannot be used is one clear error, at once', () => {
   it.each([
     ['is not there', (): string => first.url('nobucket'), 'STORE_ABSENT', 22],

@@ -18,6 +18,7 @@ export const commandModules: Readonly<
   verify: () => import('./verify.ts'),
   heal: () => import('./heal.ts'),
   stats: () => import('./stats.ts'),
+  doctor: () => import('./doctor.ts'),
   status: () => import('./status.ts'),
   'mirror list': () => import('./mirror-list.ts'),
   'mirror add': () => import('./mirror-add.ts'),

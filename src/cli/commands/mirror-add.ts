@@ -4,16 +4,21 @@ import {
   type ConfigEdit,
   isConfigName,
   lookAt,
+  keepProbe,
+  type Mirror,
   type MirrorConfig,
   newId,
   openNewPlace,
   planFill,
   planSync,
+  probeStore,
+  type Repository,
   type RepositoryConfig,
   VersionsError,
 } from '../../core/index.ts';
 import { thisHost } from '../machine.ts';
 import { formatBytes, formatCounted } from '../output/measures.ts';
+import { safeText } from '../output/safe-text.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { changeConfiguration, checkConfigurationChange } from '../setup/change-configuration.ts';
 import { checkApart, credentialsOfMirror, mirrorUrl } from '../setup/mirror-operands.ts';
@@ -42,6 +47,7 @@ export async function run(session: Session): Promise<CommandResult> {
   }
   const added = await addMirror(repository, place, signal);
   await changeConfiguration(session, configured.name, edits);
+  await tryOut(session, repository, added.mirror);
   const what = added.isNew ? 'added' : 'is in the repository already';
   output.note(`mirror ${mirror.name} (${added.mirror.id.slice(0, 8)}) ${what}`);
   const base = { dryRun, mirror: mirror.name, mirrorId: added.mirror.id, isNew: added.isNew };
@@ -58,6 +64,20 @@ export async function run(session: Session): Promise<CommandResult> {
   );
   if (summary.left > 0) output.note(`To go on: versions mirror sync ${mirror.name}`);
   return { exitCode: summary.left > 0 ? 20 : 0, summary: { ...base, ...summary } };
+}
+
+/** Says what the new place does not do as it should, and keeps what was found for `doctor`. */
+async function tryOut(
+  { context, output }: Session,
+  { catalog }: Repository,
+  { id, name, store }: Mirror,
+): Promise<void> {
+  const { clock, random, signal } = context;
+  const answers = await probeStore(store, { clock, random, signal, speedBytes: 0 });
+  await keepProbe(catalog, id, { at: clock.now(), answers });
+  for (const { question, answer, state } of answers) {
+    if (state === 'bad') output.note(`mirror ${name}, ${question}: ${safeText(answer)}`);
+  }
 }
 
 function mirrorsOf(

@@ -147,8 +147,8 @@ export const optionTable: readonly OptionDefinition[] = [
     value: 'NAME=URL',
     scope: 'none',
     env: false,
-    commands: [...making, 'verify', 'heal'],
-    help: 'a mirror: a name, and a path, file:/// URL or s3://BUCKET/PREFIX?region=… (repeat for several); for verify and heal: only the mirror of that name',
+    commands: [...making, 'verify', 'heal', 'doctor'],
+    help: 'a mirror: a name, and a path, file:/// URL or s3://BUCKET/PREFIX?region=… (repeat for several); for verify, heal and doctor: only the mirror of that name',
   },
   {
     name: 'credentials',

@@ -13,6 +13,7 @@ export type CommandName =
   | 'heal'
   | 'stats'
   | 'status'
+  | 'doctor'
   | 'mirror list'
   | 'mirror add'
   | 'mirror remove'

@@ -37,6 +37,7 @@ export {
   type SyncPlan,
   type SyncSummary,
 } from './sync-mirror.ts';
+export { keepProbe, type MirrorProbe, type ProbedMirrors, probeMirrors } from './probe-mirrors.ts';
 export { mendMarkers, type MendMarkersOptions } from './mend-markers.ts';
 export { entryKey, packKey, parseEntryKey, payloadKey } from './object-keys.ts';
 export { openRepository, type OpenOptions } from './open-repository.ts';

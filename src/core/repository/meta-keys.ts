@@ -7,4 +7,6 @@ export const metaKeys = {
   follower: 'follower',
   /** 'yes' until the catalog has the whole history: an interrupted `connect` goes on there. */
   filling: 'filling',
+  /** Followed by the id of a mirror: what was found out about its place. */
+  probe: 'probe/',
 } as const;

@@ -31,6 +31,13 @@ export type {
   StoreProperties,
 } from './object-store.ts';
 export { openStore, type OpenStoreOptions } from './open-store.ts';
+export {
+  type ProbeAnswer,
+  type ProbeOptions,
+  type ProbeQuestion,
+  probeQuestions,
+} from './probe-answer.ts';
+export { probeStore } from './probe-store.ts';
 export { ReadOnlyStore } from './read-only-store.ts';
 export { RecordingStore, type StoreCall, type StoreMethod } from './recording-store.ts';
 export { RetryingStore, type RetryOptions } from './retrying-store.ts';

@@ -9,6 +9,7 @@ import {
   objectStoreContract,
 } from '../../../test/contract/object-store.ts';
 import { doubleAccount, S3Double } from '../../../test/support/s3-double/s3-double.ts';
+import type { ObjectVersion } from './abilities.ts';
 import type { ObjectStore } from './object-store.ts';
 import { openStore } from './open-store.ts';
 import { S3Store } from './s3-store.ts';
@@ -343,5 +344,37 @@ describe('what gets better by itself', () => {
     await Promise.all(Array.from({ length: 30 }, (_, index) => store.put(`many/${index}`, [part])));
     expect(await keysOf(store.list('many/'))).toHaveLength(30);
     expect(double.requests.filter(({ method }) => method === 'PUT')).toHaveLength(42);
+  });
+});
+
+describe('a bucket that keeps versions', () => {
+  it('gives older ones back, also of what was deleted', async () => {
+    double.bucket('kept', { isVersioned: true });
+    const store = S3Store.open(double.url('kept', ''), { credentials });
+    stores.push(store);
+    await store.put('config', [part]);
+    await store.put('config', [noise]);
+    await store.put('config2', [noise]);
+    await store.delete('config');
+    expect(await store.head('config')).toBeUndefined();
+    const versionsOf = async (key: string): Promise<ObjectVersion[]> => {
+      const found: ObjectVersion[] = [];
+      for await (const version of store.versions(key)) found.push(version);
+      return found;
+    };
+    const versions = await versionsOf('config');
+    expect(versions.map(({ key, bytes }) => [key, bytes])).toEqual([
+      ['config', 100_000],
+      ['config', 1000],
+    ]);
+    const [newest, oldest] = await Promise.all(
+      versions.map(({ version }) => store.getVersion('config', version)),
+    );
+    expect([newest, oldest].map((bytes) => sha256(bytes ?? part))).toEqual([
+      sha256(noise),
+      sha256(part),
+    ]);
+    double.on('GET', /^$/, { status: 501, code: 'NotImplemented' });
+    expect(await versionsOf('config')).toEqual([]);
   });
 });

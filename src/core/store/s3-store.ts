@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Clock, packBytesMax, systemClock } from '../base/index.ts';
 import { assert, isVersionsError } from '../errors/index.ts';
 import { clampRange, partsBytes } from './byte-range.ts';
+import type { ObjectVersion, VersionedStore } from './abilities.ts';
 import { cancelled, throwIfAborted } from './cancel.ts';
 import { assertKeyPrefix, assertObjectKey } from './object-key.ts';
 import type {
@@ -45,7 +46,7 @@ export interface S3StoreOptions {
  * Nothing is sent before the first call. With credentials that turn out to be expired, the next
  * attempt asks for new ones.
  */
-export class S3Store implements ObjectStore {
+export class S3Store implements ObjectStore, VersionedStore {
   readonly place: S3Place;
   readonly #options: S3StoreOptions;
   readonly #clock: Clock;
@@ -78,7 +79,7 @@ export class S3Store implements ObjectStore {
     assert(bytes <= packBytesMax, `${key} is too large: ${bytes} bytes`);
     this.#assertWritable();
     const { storageClass } = this.place;
-    await this.#call({ action: 'write', key }, options.signal, async ({ sdk, client }) => {
+    await this.request({ action: 'write', key }, options.signal, async ({ sdk, client }) => {
       const body = joinedParts(parts, bytes);
       const sha256 = contentHashOf(key) ?? createHash('sha256').update(body).digest('hex');
       const conditional = options.ifAbsent === true && this.#conditional;
@@ -114,7 +115,7 @@ export class S3Store implements ObjectStore {
       if (found === undefined) throw objectNotFound(key, this.place.location);
       return new Uint8Array(0);
     }
-    return this.#call({ action: 'read', key }, signal, async ({ sdk, client }) => {
+    return this.request({ action: 'read', key }, signal, async ({ sdk, client }) => {
       const input = { ...this.#input(key), ...(range !== undefined && { Range: headerOf(range) }) };
       const answer = await client
         .send(new sdk.GetObjectCommand(input), abortable(signal))
@@ -131,7 +132,7 @@ export class S3Store implements ObjectStore {
   async head(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     assertObjectKey(key);
     const { signal } = options;
-    return this.#call({ action: 'read', key }, signal, async ({ sdk, client }) => {
+    return this.request({ action: 'read', key }, signal, async ({ sdk, client }) => {
       try {
         const answer = await client.send(
           new sdk.HeadObjectCommand(this.#input(key)),
@@ -156,7 +157,7 @@ export class S3Store implements ObjectStore {
     assertKeyPrefix(prefix);
     const { signal } = options;
     const page = (after: string | undefined, token: string | undefined) =>
-      this.#call({ action: 'list' }, signal, ({ sdk, client }) =>
+      this.request({ action: 'list' }, signal, ({ sdk, client }) =>
         client.send(
           new sdk.ListObjectsV2Command({
             Bucket: this.place.bucket,
@@ -177,7 +178,7 @@ export class S3Store implements ObjectStore {
     assertObjectKey(key);
     this.#assertWritable();
     const { signal } = options;
-    await this.#call({ action: 'delete', key }, signal, async ({ sdk, client }) => {
+    await this.request({ action: 'delete', key }, signal, async ({ sdk, client }) => {
       await client
         .send(new sdk.DeleteObjectCommand(this.#input(key)), abortable(signal))
         .catch((error: unknown) => {
@@ -248,11 +249,48 @@ export class S3Store implements ObjectStore {
     if (this.#options.readOnly === true) throw storeReadOnly(this.place.location);
   }
 
+  /** The versions of the object, the newest first; none where the provider keeps none. */
+  async *versions(
+    key: string,
+    { signal }: CallOptions = {},
+  ): AsyncGenerator<ObjectVersion, void, undefined> {
+    assertObjectKey(key);
+    const { Bucket, Key: Prefix } = this.#input(key);
+    const answer = await this.request({ action: 'list' }, signal, ({ sdk, client }) => {
+      // The object itself sorts before all that its name is the beginning of.
+      const command = new sdk.ListObjectVersionsCommand({ Bucket, Prefix });
+      return client.send(command, abortable(signal));
+    }).catch((error: unknown) => {
+      if (isVersionsError(error, 'Unsupported')) return undefined;
+      throw error;
+    });
+    for (const { Key, Size, VersionId } of answer?.Versions ?? []) {
+      if (Key === Prefix && VersionId !== undefined)
+        yield { key, bytes: Size ?? 0, version: VersionId };
+    }
+  }
+
+  async getVersion(
+    key: string,
+    version: string,
+    { signal }: CallOptions = {},
+  ): Promise<Uint8Array> {
+    assertObjectKey(key);
+    return this.request({ action: 'read', key }, signal, async ({ sdk, client }) => {
+      const command = new sdk.GetObjectCommand({ ...this.#input(key), VersionId: version });
+      return this.#bodyOf(key, await client.send(command, abortable(signal)), { signal });
+    });
+  }
+
   #failed(action: FailedCall['action'], key?: string): FailedCall {
     return { action, location: this.place.location, key };
   }
 
-  async #call<T>(
+  /**
+   * Sends what `work` sends, with the client of this store; what fails is told in the words of a
+   * store. For abilities that not every store has.
+   */
+  async request<T>(
     call: Pick<FailedCall, 'action' | 'key'>,
     signal: AbortSignal | undefined,
     work: (session: S3Session) => Promise<T>,
