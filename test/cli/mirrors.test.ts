@@ -104,6 +104,27 @@ describe('a mirror that was away', () => {
   });
 });
 
+describe('a journal entry that one mirror lost', () => {
+  it('is named, the last one too, without writing anything', async () => {
+    await init('a', 'b');
+    await save('first');
+    const entries = readdirSync(machine.path('a', 'journal'), { recursive: true })
+      .map(String)
+      .filter((name) => /[0-9a-f]{64}$/.test(name));
+    expect(entries.length).toBeGreaterThan(2);
+    cpSync(machine.path('a'), machine.path('kept'), { recursive: true });
+    for (const name of entries) {
+      rmSync(machine.path('a', 'journal', name));
+      const { code, documents } = await json('verify', '--level', 'quick');
+      const missing = documents.filter(({ kind }) => kind === 'missing');
+      expect(missing).toMatchObject([{ mirror: 'a', object: `journal/${name}`, healable: true }]);
+      expect(code).toBe(20);
+      expect(existsSync(machine.path('a', 'journal', name))).toBe(false);
+      cpSync(machine.path('kept'), machine.path('a'), { recursive: true });
+    }
+  });
+});
+
 describe('mirror add', () => {
   it('fills an empty place, and again after it was removed, under a new id', async () => {
     await init('one');

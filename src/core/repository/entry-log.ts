@@ -50,9 +50,15 @@ const conflictsMax = 64;
  */
 export class EntryLog {
   readonly #options: EntryLogOptions;
+  #stored: ObjectHash | undefined;
 
   constructor(options: EntryLogOptions) {
     this.#options = options;
+  }
+
+  /** The newest entry that this log itself has brought to the quorum of mirrors. */
+  get stored(): ObjectHash | undefined {
+    return this.#stored;
   }
 
   get tip(): Tip | undefined {
@@ -123,6 +129,7 @@ export class EntryLog {
       await this.#options.mirrors.put(entryKey(row.lineage, row.number, row.hash), [bytes], {
         signal: options.signal,
       });
+      this.#stored = row.hash;
       return row.number;
     }
     throw new VersionsError(
@@ -164,6 +171,7 @@ export class EntryLog {
       const name = decodeEntryObject(row.bytes).payload;
       if (name) await mirrors.put(payloadKey(name), [await this.#payload(name, row)], { signal });
       await mirrors.put(entryKey(row.lineage, row.number, row.hash), [row.bytes], { signal });
+      this.#stored = row.hash;
     }
   }
 

@@ -1,6 +1,7 @@
 import { hashOfPack } from '../base/index.ts';
 import { decodeEntryObject } from '../format/index.ts';
 import { sortedByKey, type ExpectedObject } from '../verify/index.ts';
+import { metaKeys } from './meta-keys.ts';
 import {
   configKey,
   entryKey,
@@ -24,12 +25,13 @@ export async function expectedObjects(repository: Repository): Promise<readonly 
     if (state.packs.lifeOf(name) === 'swept') continue;
     expected.push({ key: packKey(name), bytes, hash: hashOfPack(name) });
   }
+  const stored = await catalog.getMeta(metaKeys.stored);
   for await (const row of catalog.read(0)) {
     const { payload } = decodeEntryObject(row.bytes);
     const key = entryKey(row.lineage, row.number, row.hash);
-    // The row comes before the object: its writer may be at it, or have died in between.
-    const mayBeMissing = row.number === state.tip?.number;
     const { hash } = row;
+    // The row comes before the object: its writer may be at it, or have died in between.
+    const mayBeMissing = row.number === state.tip?.number && hash !== stored;
     expected.push({ key, bytes: row.bytes.byteLength, hash, mayBeMissing, atHand: true });
     if (payload) {
       const atHand = row.payload !== undefined;

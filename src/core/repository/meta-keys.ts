@@ -9,4 +9,6 @@ export const metaKeys = {
   filling: 'filling',
   /** Followed by the id of a mirror: what was found out about its place. */
   probe: 'probe/',
+  /** Hash of an entry of which some writer knows that it was stored in mirrors. */
+  stored: 'stored',
 } as const;

@@ -13,6 +13,7 @@ import type { Debts } from './debts.ts';
 import type { EntryLog } from './entry-log.ts';
 import { loadIndex, saveIndex } from './index-cache.ts';
 import { IndexCover } from './index-cover.ts';
+import { metaKeys } from './meta-keys.ts';
 import { RecentPacks } from './pack-log.ts';
 import type { RepositoryState } from './repository-state.ts';
 import type { ImageTie } from './state-file.ts';
@@ -240,7 +241,19 @@ export class Repository implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#noteStored();
     await this.#parts.mirrors[Symbol.asyncDispose]();
     await this.#parts.catalog[Symbol.asyncDispose]();
+  }
+
+  /** Says for verifying that the last entry is in the mirrors, so that one that lacks it lost it. */
+  async #noteStored(): Promise<void> {
+    const { stored } = this.log;
+    if (stored === undefined) return;
+    try {
+      await this.catalog.setMeta(metaKeys.stored, stored);
+    } catch {
+      // Then verifying leaves the last entry out, as after a crash; nothing else depends on it.
+    }
   }
 }
