@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { readFormatVectors } from '../../../test/support/format-vectors.ts';
 import {
   byteStringFromText,
   toHex,
@@ -107,7 +108,7 @@ const vectors = await buildVectors();
 if (process.env['UPDATE_VECTORS'] === '1') writeVectors(vectors);
 
 describe('docs/format.md section 13', () => {
-  const written = readVectors();
+  const written = readFormatVectors();
 
   test('has the vectors that are made here, and no others', () => {
     expect([...written.keys()]).toEqual([...vectors.keys()]);
@@ -120,7 +121,7 @@ describe('docs/format.md section 13', () => {
 
 /** A stranger's reader: from the vectors on the page alone. */
 describe('what stands on the page is read back', () => {
-  const written = readVectors();
+  const written = readFormatVectors();
   const bytesOf = (name: string): Buffer => Buffer.from(written.get(name) ?? '', 'hex');
 
   test.each<[string, Secret]>([
@@ -447,18 +448,6 @@ function sha256(bytes: Uint8Array): string {
 }
 
 /** A name, then its value in indented lines, which are joined: with nothing if it is hexadecimal. */
-function readVectors(): ReadonlyMap<string, string> {
-  const text = readFileSync(page, 'utf8');
-  const block = /## 13\.[^]*?```text\n([^]*?)```/.exec(text)?.[1] ?? '';
-  const read = new Map<string, string>();
-  let name = '';
-  for (const line of block.split('\n').filter((part) => part !== '')) {
-    if (line.startsWith('  ')) read.set(name, `${read.get(name) ?? ''}${line.slice(2)}`);
-    else name = line;
-  }
-  return read;
-}
-
 function writeVectors(made: ReadonlyMap<string, string>): void {
   const lines = [...made].flatMap(([name, value]) => [
     name,

@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+
+const page = new URL('../../docs/format.md', import.meta.url);
+
+/** The values that docs/format.md section 13 gives, by name. */
+export function readFormatVectors(): ReadonlyMap<string, string> {
+  const text = readFileSync(page, 'utf8');
+  const block = /## 13\.[^]*?```text\n([^]*?)```/.exec(text)?.[1] ?? '';
+  const read = new Map<string, string>();
+  let name = '';
+  for (const line of block.split('\n').filter((part) => part !== '')) {
+    if (line.startsWith('  ')) read.set(name, `${read.get(name) ?? ''}${line.slice(2)}`);
+    else name = line;
+  }
+  return read;
+}
