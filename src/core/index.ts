@@ -52,6 +52,7 @@ export {
   type SyncPlan,
   type SyncSummary,
 } from './repository/index.ts';
+export { rebuildCatalog, type Rebuilt, type RebuildOptions } from './rebuild/index.ts';
 export {
   findSnapshot,
   fitsFilter,

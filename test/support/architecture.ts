@@ -48,6 +48,7 @@ export const rooms: RoomTable = {
   heal: ['verify', 'mirror', 'catalog', 'format'],
   workers: [...algorithms, 'format', 'files'],
   repository: belowRepository,
+  rebuild: ['repository', ...belowRepository],
   snapshot: ['repository', ...belowRepository],
   backup: ['snapshot', 'repository', ...belowRepository],
   restore: ['snapshot', 'repository', ...belowRepository],

@@ -26,6 +26,7 @@ export const commandModules: Readonly<
   'mirror status': () => import('./mirror-list.ts'),
   'mirror sync': () => import('./mirror-sync.ts'),
   'mirror set': () => import('./mirror-set.ts'),
+  'catalog rebuild': () => import('./catalog-rebuild.ts'),
   'key export': () => import('./key-export.ts'),
   'config show': () => import('./config-show.ts'),
   'config path': () => import('./config-path.ts'),

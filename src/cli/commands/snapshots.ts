@@ -66,7 +66,7 @@ type Listed = SnapshotInfo & { readonly copies: SnapshotCopies | undefined };
 
 function documentOf(snapshot: Listed): JsonDocument {
   const { id, time, host, user, paths, tags, partial, problems, parent, stats, program } = snapshot;
-  const { copies } = snapshot;
+  const { copies, recovered } = snapshot;
   return {
     type: 'snapshot',
     id,
@@ -76,6 +76,7 @@ function documentOf(snapshot: Listed): JsonDocument {
     ...pathsFields(paths),
     tags,
     partial,
+    recovered,
     problems,
     parent,
     stats,
@@ -100,10 +101,11 @@ function tableOf({ measures }: Session, snapshots: readonly Listed[]): string[] 
   return renderTable([head, ...rows], new Set([3, 4]));
 }
 
-function marksOf({ partial, problems, copies }: Listed): string[] {
+function marksOf({ partial, problems, copies, recovered }: Listed): string[] {
   const isOwed = copies !== undefined && copies.complete < copies.mirrors;
   return [
     ...(partial ? ['(partial)'] : []),
+    ...(recovered ? ['(recovered)'] : []),
     ...(problems > 0 ? [`(${formatCounted(problems, 'problem')})`] : []),
     ...(isOwed ? [`(on ${copies.complete} of ${formatCounted(copies.mirrors, 'mirror')})`] : []),
   ];

@@ -245,6 +245,20 @@ export const commandTable: readonly CommandDefinition[] = [
     seeAlso: ['mirror add', 'mirror list'],
   },
   {
+    name: 'catalog rebuild',
+    group: 'Trust',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    summary: 'Make the catalog anew from what the mirrors hold, and write from here.',
+    examples: [
+      'versions catalog rebuild',
+      'versions catalog rebuild --from nas --to sqlite:/var/lib/versions/home.db',
+    ],
+    exitCodes: [3, 10, 11, 12, 13, 21, 22, 130, 143],
+    seeAlso: ['connect', 'snapshots', 'verify'],
+  },
+  {
     name: 'stats',
     group: 'Trust',
     operands: '',
@@ -332,7 +346,6 @@ export const commandTable: readonly CommandDefinition[] = [
 
 /** Names that later versions will use, each with what to do until then. */
 export const reservedCommands: ReadonlyMap<string, string> = new Map([
-  ['catalog', 'versions connect NAME rebuilds the catalog of a configured repository'],
   ['cache', 'the cache directory may be removed at any time; it is made again'],
   ['clone', 'a mirror is plain files: copy its directory with any tool that keeps names'],
   ['copy', 'later versions will call it sync'],

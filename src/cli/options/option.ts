@@ -20,6 +20,7 @@ export type CommandName =
   | 'mirror status'
   | 'mirror sync'
   | 'mirror set'
+  | 'catalog rebuild'
   | 'key export'
   | 'config show'
   | 'config path'

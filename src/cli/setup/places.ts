@@ -33,13 +33,15 @@ export function mirrorPlaceOf(
   return { name, url, credentials: credentialsOf(credentials, io) };
 }
 
-/** What the core needs to know about a configured repository. */
+/** What the core needs to know about a configured repository, or one with another catalog. */
+// oxlint-disable-next-line max-params -- the last one is for the commands that move a catalog
 export function placesOf(
   repository: Pick<RepositoryConfig, 'name' | 'mirrors'>,
   settings: Settings,
   io: Pick<Io, 'env' | 'home'>,
-): RepositoryPlaces {
-  const catalog = settings.text('catalog') ?? defaultCatalog(repository.name, io);
+  otherCatalog?: string,
+): RepositoryPlaces & { readonly catalog: string } {
+  const catalog = otherCatalog ?? settings.text('catalog') ?? defaultCatalog(repository.name, io);
   // Two configurations may use one name for different repositories; their catalogs differ.
   const hash = createHash('sha256').update(catalog).digest('hex').slice(0, 8);
   return {

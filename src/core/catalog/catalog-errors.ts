@@ -1,7 +1,7 @@
 import { errorMessage, systemErrorCode, VersionsError } from '../errors/index.ts';
 
 const rebuildHint =
-  'Make it anew from the mirrors: `versions connect NAME --take-over`; a file is kept beside the new one';
+  'Make it anew from the mirrors: `versions catalog rebuild`; a file is kept beside the new one';
 
 export function catalogConflict(message: string): VersionsError {
   return new VersionsError('Conflict', 'CATALOG_CONFLICT', message, {
@@ -32,7 +32,7 @@ export function catalogForeign(location: string, cause?: unknown): VersionsError
 
 export function catalogMissing(location: string): VersionsError {
   return new VersionsError('NotFound', 'CATALOG_MISSING', `There is no catalog at ${location}`, {
-    hint: 'To make it from the mirrors: `versions connect NAME --take-over`; for a new repository: `versions init`',
+    hint: 'To make it from the mirrors: `versions catalog rebuild`; for a new repository: `versions init`',
     context: { location },
   });
 }

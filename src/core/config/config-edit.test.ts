@@ -7,6 +7,7 @@ const options: ParseConfigOptions = {
   base: { directory: '/etc', home: '/home/ann' },
   definitions: [
     { name: 'mirrors-min', kind: 'count', scope: 'repository' },
+    { name: 'catalog', kind: 'place', scope: 'repository' },
     { name: 'paths', kind: 'paths', scope: 'repository' },
   ],
 };
@@ -76,6 +77,22 @@ describe('editRepository', () => {
     expect(parseConfigFile(edited, options).repositories.get('other')?.settings).toEqual(
       new Map([['mirrors-min', 1]]),
     );
+  });
+
+  it.each([
+    ['new', text, 'home'],
+    [
+      'over another',
+      text.replace('mirrors-min', "catalog = 'sqlite:/x$1' # here\nmirrors-min"),
+      'home',
+    ],
+  ])('sets the catalog, %s', (_, before, name) => {
+    const value = 'dynamodb://table?region=x&profile=$&';
+    const edited = edit({ kind: 'catalog', value }, before, name);
+    expect(parseConfigFile(edited, options).repositories.get(name)?.settings.get('catalog')).toBe(
+      value,
+    );
+    expect(edited.includes('# here')).toBe(before.includes('# here'));
   });
 
   it.each([

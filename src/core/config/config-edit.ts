@@ -15,7 +15,8 @@ export type ConfigEdit =
   | { readonly kind: 'add-mirror'; readonly mirror: MirrorConfig }
   | { readonly kind: 'remove-mirror'; readonly name: string }
   | { readonly kind: 'change-mirror'; readonly name: string; readonly to: MirrorConfig }
-  | { readonly kind: 'mirrors-min'; readonly value: number };
+  | { readonly kind: 'mirrors-min'; readonly value: number }
+  | { readonly kind: 'catalog'; readonly value: string };
 
 /**
  * The text of a configuration file with a change to one repository, everything else left as it is,
@@ -60,7 +61,8 @@ function appliedTo(repository: RepositoryConfig, edit: ConfigEdit): RepositoryCo
         mirrors: mirrors.map((mirror) => (mirror.name === edit.name ? edit.to : mirror)),
       };
     case 'mirrors-min':
-      return { ...repository, settings: new Map([...settings, ['mirrors-min', edit.value]]) };
+    case 'catalog':
+      return { ...repository, settings: new Map([...settings, [edit.kind, edit.value]]) };
     default:
       return edit satisfies never;
   }
@@ -97,7 +99,8 @@ function editText(text: string, repository: string, edit: ConfigEdit): string | 
       return spliced(lines, section, [...rendered, ...kept]).join('\n');
     }
     case 'mirrors-min':
-      return withMirrorsMin(lines, findSection(lines, own), edit.value)?.join('\n');
+    case 'catalog':
+      return withSetting(lines, findSection(lines, own), edit)?.join('\n');
     default:
       return edit satisfies never;
   }
@@ -142,18 +145,22 @@ function withoutSection(lines: readonly string[], section: Section): string[] {
   return [...lines.slice(0, isSpaced ? header - 1 : header), ...lines.slice(end)];
 }
 
-function withMirrorsMin(
+function withSetting(
   lines: readonly string[],
   section: Section | undefined,
-  value: number,
+  { kind, value }: Extract<ConfigEdit, { kind: 'mirrors-min' | 'catalog' }>,
 ): string[] | undefined {
   if (section === undefined) return undefined;
+  const text = JSON.stringify(value);
+  const key = new RegExp(`^\\s*${kind}\\s*=`);
   const at = lines.findIndex(
-    (line, index) =>
-      index > section.header && index < section.end && /^\s*mirrors-min\s*=/.test(line),
+    (line, index) => index > section.header && index < section.end && key.test(line),
   );
-  if (at === -1) return lines.toSpliced(section.header + 1, 0, `mirrors-min = ${value}`);
-  const line = (lines[at] ?? '').replace(/=\s*\d+/, `= ${value}`);
+  if (at === -1) return lines.toSpliced(section.header + 1, 0, `${kind} = ${text}`);
+  const line = (lines[at] ?? '').replace(
+    /=\s*(?:\d+|"(?:[^"\\]|\\.)*"|'[^']*')/,
+    () => `= ${text}`,
+  );
   return lines.toSpliced(at, 1, line);
 }
 
@@ -174,7 +181,8 @@ function byHand(repository: string, edit: ConfigEdit): string {
       return `make the section of mirror ${edit.name}\n${renderMirror(repository, name, keys)}`;
     }
     case 'mirrors-min':
-      return `set mirrors-min = ${edit.value} in the section of ${repository}`;
+    case 'catalog':
+      return `set ${edit.kind} = ${JSON.stringify(edit.value)} in the section of ${repository}`;
     default:
       return edit satisfies never;
   }

@@ -67,7 +67,10 @@ export type JournalRecord =
       /** Id of the snapshot's chunk. */
       readonly record: ChunkId;
       readonly snapshot: SnapshotRecord;
+      /** Found in a pack when the catalog was made anew; no entry that is left had committed it. */
+      readonly recovered?: true | undefined;
     }
+  | { readonly type: 'merged'; readonly entries: readonly ObjectHash[] }
   | { readonly type: 'end'; readonly session: SessionId }
   | { readonly type: 'forget'; readonly snapshots: readonly SnapshotId[] }
   | { readonly type: 'mirrors'; readonly mirrors: readonly MirrorRecord[] }
@@ -126,6 +129,8 @@ function recordValue(record: JournalRecord): Record<string, unknown> {
         session: bytesOfHex(record.session),
         snapshot: snapshotValue(record.snapshot),
       };
+    case 'merged':
+      return { ...record, entries: hexesValue(record.entries) };
     case 'end':
       return { ...record, session: bytesOfHex(record.session) };
     case 'forget':
@@ -181,7 +186,10 @@ function recordOfValue(value: CborValue): JournalRecord {
         session: fields.hex16('session') as SessionId,
         record: fields.bytes('record', 32),
         snapshot: snapshotOfValue(fields.value('snapshot')),
+        ...(fields.flag('recovered') ? { recovered: true } : {}),
       };
+    case 'merged':
+      return { type, entries: fields.hexes<ObjectHash>('entries', 32) };
     case 'end':
       return { type, session: fields.hex16('session') as SessionId };
     case 'forget':

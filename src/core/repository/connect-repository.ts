@@ -10,6 +10,7 @@ import {
   openMirrorSet,
   readConfigAndKeys,
 } from './open-repository.ts';
+import { findStrays, mergeStrays } from './merge-strays.ts';
 import { forgetCaches, prepareCatalog } from './prepare-catalog.ts';
 import type { Repository } from './repository.ts';
 
@@ -96,11 +97,16 @@ async function beginLineage(repository: Repository, context: Context): Promise<v
   if (parent === undefined) return;
   // It may be that of a take-over which was cut short: then only this catalog has it.
   await repository.log.finishTip(context.signal);
+  const { log } = repository;
+  const { signal } = context;
   const lineage = newId(context.random);
-  await repository.log.append(() => [{ type: 'lineage', reason: 'take-over', parent }], {
-    lineage,
-    signal: context.signal,
-  });
+  // What another history holds must not be left behind.
+  const isFork = (await findStrays(repository, context)).length > 0;
+  const reason = isFork ? 'rebuild' : 'take-over';
+  await log.append(() => [{ type: 'lineage', reason, parent }], { lineage, signal });
+  if (!isFork) return;
+  await mergeStrays(repository, context);
+  await log.append(() => [{ type: 'end', session: lineage }], { signal });
 }
 
 function nothingToConnect(): VersionsError {

@@ -227,6 +227,6 @@ function brokenChain(number: number, why: string): VersionsError {
     'Corrupt',
     'JOURNAL_CHAIN_BROKEN',
     `Entry ${number} of the journal is not valid: ${why}`,
-    { hint: 'Make the catalog anew from the mirrors with "versions connect"' },
+    { hint: 'Make the catalog anew from the mirrors: "versions catalog rebuild"' },
   );
 }

@@ -13,9 +13,27 @@
  *   only if the pack's header carries the salt that the journal names;
  * - everything in the cache directory can be deleted at any time.
  */
-export { ChunkReader, openBlock, readPackDirectory, type PackDirectory } from './chunk-reader.ts';
+export {
+  ChunkReader,
+  openBlock,
+  openPackEnd,
+  readPackDirectory,
+  type PackDirectory,
+} from './chunk-reader.ts';
 export { connectRepository, type ConnectOptions, type Connected } from './connect-repository.ts';
-export type { Context, Doors, RepositoryPlaces, SecretSource } from './context.ts';
+export {
+  doorsOf,
+  openPlaces,
+  type Context,
+  type Doors,
+  type RepositoryPlaces,
+  type SecretSource,
+} from './context.ts';
+export { copyMissing } from './behind-mirrors.ts';
+export { Debts } from './debts.ts';
+export { keptPartials, mergeStrays } from './merge-strays.ts';
+export { metaKeys } from './meta-keys.ts';
+export { forgetCaches, prepareCatalog } from './prepare-catalog.ts';
 export { expectedObjects } from './expected-objects.ts';
 export { initRepository, type InitOptions } from './init-repository.ts';
 export { addKeyFile } from './add-key.ts';
@@ -39,8 +57,16 @@ export {
 } from './sync-mirror.ts';
 export { keepProbe, type MirrorProbe, type ProbedMirrors, probeMirrors } from './probe-mirrors.ts';
 export { mendMarkers, type MendMarkersOptions } from './mend-markers.ts';
-export { entryKey, packKey, parseEntryKey, payloadKey } from './object-keys.ts';
-export { openRepository, type OpenOptions } from './open-repository.ts';
+export { entryKey, keyObjectKey, packKey, parseEntryKey, payloadKey } from './object-keys.ts';
+export {
+  assembleRepository,
+  checkCatalogOwner,
+  fillCatalog,
+  openMirrorSet,
+  openRepository,
+  readConfigAndKeys,
+  type OpenOptions,
+} from './open-repository.ts';
 export type { PackInfo, PackLife } from './pack-list.ts';
 export { recoverPacks } from './recover-packs.ts';
 export type { CommittedSnapshot } from './repository-state.ts';

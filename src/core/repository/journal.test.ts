@@ -15,7 +15,7 @@ import { decodeEntryObject, type JournalRecord } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import { CollectingMonitor } from '../monitor/index.ts';
 import { EntryLog } from './entry-log.ts';
-import { reconcileHistory, takeInNewer, hasForeignLineage } from './mirror-history.ts';
+import { hasForeignHistory, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { entryKey } from './object-keys.ts';
 import { readHistory } from './rebuild.ts';
 import { RepositoryState } from './repository-state.ts';
@@ -116,7 +116,7 @@ async function oldCopy(world: World, machine: Machine, entries: number): Promise
 /** What opening for writing does; gives `mirror number,number` for each mirror that is behind. */
 async function reconcile(world: World, machine: Machine): Promise<string[]> {
   const { log, monitor, state } = machine;
-  const behind = await reconcileHistory(world.set, state.lineages, { log, monitor });
+  const behind = await reconcileHistory(world.set, state, { log, monitor });
   return behind.map(
     ({ mirror, missing }) => `${mirror.name} ${missing.map(({ number }) => number).join()}`,
   );
@@ -347,7 +347,7 @@ describe('before writing', () => {
       await none?.memory.delete(key);
     expect(await reconcile(world, machine)).toEqual(['m2 4', 'm3 2,3,4']);
     const { log, monitor, state } = machine;
-    const behind = await reconcileHistory(world.set, state.lineages, { log, monitor });
+    const behind = await reconcileHistory(world.set, state, { log, monitor });
     for (const { mirror, missing } of behind)
       for (const row of missing) await log.storeIn(mirror, row);
     for (const mirror of [some, none])
@@ -376,8 +376,8 @@ describe('before writing', () => {
     await expect(reconcile(world, machine)).rejects.toMatchObject({ code: 'FOREIGN_LINEAGE' });
     expect(await reconcile(world, taker)).toEqual([]);
     const look = { log: machine.log, monitor: machine.monitor };
-    expect(await hasForeignLineage(mirrorOf(world, 0), machine.state.lineages, look)).toBe(true);
-    expect(await hasForeignLineage(mirrorOf(world, 0), taker.state.lineages, look)).toBe(false);
+    expect(await hasForeignHistory(mirrorOf(world, 0), machine.state, look)).toBe(true);
+    expect(await hasForeignHistory(mirrorOf(world, 0), taker.state, look)).toBe(false);
   });
 
   it('files that no holder of the keys has made stop nobody, and are told', async () => {

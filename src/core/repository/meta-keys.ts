@@ -5,10 +5,12 @@ export const metaKeys = {
   writer: 'writer',
   /** 'yes': this machine only reads. */
   follower: 'follower',
-  /** 'yes' until the catalog has the whole history: an interrupted `connect` goes on there. */
+  /** 'yes' until the catalog has the whole history: an interrupted `connect`, rebuild or copy goes on there. */
   filling: 'filling',
   /** Followed by the id of a mirror: what was found out about its place. */
   probe: 'probe/',
   /** Hash of an entry of which some writer knows that it was stored in mirrors. */
   stored: 'stored',
+  /** Id of the lineage that a rebuild of this catalog began. */
+  rebuild: 'rebuild',
 } as const;

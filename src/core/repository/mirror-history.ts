@@ -19,6 +19,13 @@ const lineagesMax = 10_000;
 /** So many of the last entries are looked for in every mirror: more than can be on their way at once. */
 const tailEntries = 16;
 
+/** What a client knows of the history beside its log. */
+export interface KnownHistory {
+  readonly lineages: readonly LineageStart[];
+  /** Entries outside the history that were taken in. */
+  readonly merged: ReadonlySet<ObjectHash>;
+}
+
 /** What looking into a mirror's journal needs. */
 export interface Look {
   readonly log: EntryLog;
@@ -56,19 +63,19 @@ interface Listing {
  */
 export async function reconcileHistory(
   mirrors: MirrorSet,
-  lineages: readonly LineageStart[],
+  known: KnownHistory,
   look: Look,
 ): Promise<readonly BehindMirror[]> {
   const { log } = look;
   const { tip } = log;
-  const listings = await listTails(mirrors, lineages, look);
+  const listings = await listTails(mirrors, known, look);
   if (tip === undefined) return [];
   // Other processes of this machine may have appended meanwhile; their entries are no news.
   await log.catchUp();
   const rows = new Map<number, EntryRow>();
   for await (const row of log.rows(Math.max(0, tip.number - tailEntries)))
     rows.set(row.number, row);
-  const newer = await newerEntries(listings, rows, { ...look, mirrors });
+  const newer = await newerEntries(listings, [rows, known.merged], { ...look, mirrors });
   for (const row of newer) await log.bringIn(row);
   const expected = [...rows.values(), ...newer].filter(
     (row) => row.lineage === tip.lineage && (row.number <= tip.number || newer.includes(row)),
@@ -84,7 +91,7 @@ export async function reconcileHistory(
 
 async function listTails(
   mirrors: MirrorSet,
-  lineages: readonly LineageStart[],
+  known: KnownHistory,
   look: Look,
 ): Promise<readonly Listing[]> {
   const { tip } = look.log;
@@ -92,7 +99,7 @@ async function listTails(
   let failure: VersionsError | undefined;
   for (const mirror of mirrors.mirrors) {
     try {
-      if (await hasForeignLineage(mirror, lineages, look)) throw foreignLineage(mirror);
+      if (await hasForeignHistory(mirror, known, look)) throw foreignLineage(mirror);
       listings.push({ mirror, entries: await listTail(mirror, tip, look.signal) });
     } catch (error) {
       if (!isVersionsError(error, 'Unavailable', 'Denied')) throw error;
@@ -122,12 +129,13 @@ async function listTail(
 /** Entries behind the last row, oldest first, without a gap. */
 async function newerEntries(
   listings: readonly Listing[],
-  rows: ReadonlyMap<number, EntryRow>,
+  [rows, merged]: readonly [ReadonlyMap<number, EntryRow>, ReadonlySet<ObjectHash>],
   look: Look & { readonly mirrors: MirrorSet },
 ): Promise<readonly EntryRow[]> {
   const last = Math.max(...rows.keys());
   const newer = new Map<number, EntryRow>();
   const seen = new Set<ObjectHash>([...rows.values()].map(({ hash }) => hash));
+  for (const hash of merged) seen.add(hash);
   for (const { mirror, entries } of listings) {
     for (const entry of entries) {
       if (seen.has(entry.hash)) continue;
@@ -161,18 +169,28 @@ export async function takeInNewer(mirror: Mirror, look: Look): Promise<void> {
   }
 }
 
-/** Has a holder of the keys written entries of a lineage that is not among `lineages`? */
-export async function hasForeignLineage(
+/**
+ * Has a holder of the keys written entries that this history neither holds nor has taken in: of a
+ * lineage that it does not know, or of one that went on after this history had left it?
+ */
+export async function hasForeignHistory(
   mirror: Mirror,
-  lineages: readonly LineageStart[],
+  { lineages, merged }: KnownHistory,
   look: Look,
 ): Promise<boolean> {
-  const known = new Set(lineages.map(({ lineage }) => lineage));
-  for (const lineage of await lineagesOf(mirror, look.signal)) {
-    if (known.has(lineage)) continue;
-    for await (const { key } of mirror.store.list(`journal/${lineage}/`, { signal: look.signal })) {
+  const { signal } = look;
+  const ends = new Map(
+    lineages.map(({ lineage }, at) => [lineage, (lineages[at + 1]?.number ?? Infinity) - 1]),
+  );
+  for (const lineage of await lineagesOf(mirror, signal)) {
+    const end = ends.get(lineage) ?? 0;
+    // What is beyond the tip of the lineage that goes on is no other history.
+    if (end === Infinity) continue;
+    const after = afterEntries(lineage, end);
+    for await (const { key } of mirror.store.list(`journal/${lineage}/`, { after, signal })) {
       const place = parseEntryKey(key);
-      if (place && (await readAuthenticOf(mirror, place, look))) return true;
+      if (place === undefined || merged.has(place.hash)) continue;
+      if (await readAuthenticOf(mirror, place, look)) return true;
     }
   }
   return false;
@@ -259,9 +277,9 @@ function foreignLineage(mirror: Mirror): VersionsError {
   return new VersionsError(
     'Conflict',
     'FOREIGN_LINEAGE',
-    `Mirror ${mirror.name} has a history that this machine does not know: another machine has taken the repository over`,
+    `Mirror ${mirror.name} has a history that this machine does not know: another machine has taken the repository over, or this catalog is an old copy`,
     {
-      hint: 'To write from this machine again: "versions connect --take-over" with the same mirrors',
+      hint: 'To write from this machine again, with everything that both histories hold: "versions catalog rebuild"',
       context: { mirror: mirror.name },
     },
   );
@@ -273,7 +291,7 @@ function forkedHistory(mirror: Mirror, number: number): VersionsError {
     'HISTORY_FORKED',
     `Mirror ${mirror.name} has another journal entry ${number} than this machine's catalog: the catalog was copied or restored and used twice`,
     {
-      hint: 'Make the catalog anew from the mirrors: "versions connect --take-over"',
+      hint: 'To put both histories together: "versions catalog rebuild"',
       context: { mirror: mirror.name, number },
     },
   );
@@ -286,7 +304,7 @@ function historyIncomplete(from: number, to: number): VersionsError {
     'HISTORY_INCOMPLETE',
     `A mirror has journal entry ${to}, but no mirror that is here has entry ${from}`,
     {
-      hint: 'Bring the other mirrors back; if they are lost: "versions connect --take-over"',
+      hint: 'Bring the other mirrors back; if they are lost: "versions catalog rebuild"',
       context: { from, to },
     },
   );

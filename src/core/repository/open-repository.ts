@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { RepositoryId } from '../base/index.ts';
-import { MemoryCatalog, type Catalog } from '../catalog/index.ts';
+import { MemoryCatalog, type Catalog, type EntryRow } from '../catalog/index.ts';
 import type { MasterBundle } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { decodeConfig, decodeMarker, type DecodedConfig } from '../format/index.ts';
@@ -20,7 +20,7 @@ import { statePathIn } from './index-cache.ts';
 import { unlock } from './key-access.ts';
 import { findLostPacks } from './lost-packs.ts';
 import { absentMembers, assertMembers } from './membership.ts';
-import { hasForeignLineage, reconcileHistory, takeInNewer } from './mirror-history.ts';
+import { hasForeignHistory, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { metaKeys } from './meta-keys.ts';
 import { configKey } from './object-keys.ts';
 import { readHistory } from './rebuild.ts';
@@ -207,19 +207,47 @@ export async function assembleRepository(
   });
 }
 
-/** Reads the history of the mirrors into an empty catalog. Returns how many entries it has. */
+/**
+ * Brings the history of the mirrors into a catalog that holds nothing, or the beginning of it.
+ * Returns how many entries it has. Throws `Conflict` (CATALOG_OTHER_HISTORY) if the catalog holds
+ * something else.
+ */
 export async function fillCatalog(repository: Repository, context: Context): Promise<number> {
+  const { log, state, mirrors } = repository;
+  const held = state.tip?.number ?? 0;
   let count = 0;
+  let last: EntryRow | undefined;
   for await (const row of readHistory({
-    mirrors: repository.mirrors,
-    isAuthentic: (bytes) => repository.log.isAuthentic(bytes),
+    mirrors,
+    isAuthentic: (bytes) => log.isAuthentic(bytes),
+    isMerged: (hash) => state.merged.has(hash),
     monitor: context.monitor,
     signal: context.signal,
   })) {
-    if (row.number > (repository.state.tip?.number ?? 0)) await repository.log.bringIn(row);
+    if (row.number > held) {
+      if (last !== undefined && last.number === held) await assertHeld(repository, last);
+      await log.bringIn(row);
+    }
+    last = row;
     count += 1;
   }
+  if (last !== undefined && last.number <= held) await assertHeld(repository, last);
   return count;
+}
+
+/** The hash of an entry stands for everything before it. */
+async function assertHeld(repository: Repository, row: EntryRow): Promise<void> {
+  if (await repository.holdsEntry(`${row.lineage}/${row.number}/${row.hash}`)) return;
+  const { location } = repository.catalog;
+  throw new VersionsError(
+    'Conflict',
+    'CATALOG_OTHER_HISTORY',
+    `The catalog ${location} holds another history than the longest one that the mirrors have`,
+    {
+      hint: 'Make a new one in another place: "versions catalog rebuild --to URL"',
+      context: { location, number: row.number },
+    },
+  );
 }
 
 async function noteLostPacks(repository: Repository, { monitor, signal }: Context): Promise<void> {
@@ -273,7 +301,7 @@ async function followMirrors(repository: Repository, context: Context): Promise<
     const look = { log, monitor: context.monitor, signal: context.signal };
     const foreign = await asked(mirror, context, async () => {
       await takeInNewer(mirror, look);
-      return hasForeignLineage(mirror, state.lineages, look);
+      return hasForeignHistory(mirror, state, look);
     });
     if (foreign !== true) continue;
     context.monitor.note(
@@ -301,7 +329,7 @@ async function prepareForWriting(repository: Repository, context: Context): Prom
   const { state, mirrors, log } = repository;
   const { monitor, signal } = context;
   const look = { log, monitor, signal };
-  const behind = await reconcileHistory(mirrors, state.lineages, look);
+  const behind = await reconcileHistory(mirrors, state, look);
   assertMembers(repository);
   repository.debts.oweTo(absentMembers(repository).map(({ id }) => id));
   await catchUpMirrors(repository, behind, signal);
@@ -329,7 +357,7 @@ async function catalogHolds(catalog: Catalog, state: RepositoryState): Promise<b
 
 function catalogEmpty(location: string): VersionsError {
   return new VersionsError('NotFound', 'CATALOG_EMPTY', `The catalog ${location} is empty`, {
-    hint: 'Make it from the mirrors: "versions connect NAME --take-over"',
+    hint: 'Make it from the mirrors: "versions catalog rebuild"',
     context: { location },
   });
 }
@@ -338,8 +366,10 @@ function connectUnfinished(): VersionsError {
   return new VersionsError(
     'Conflict',
     'CONNECT_UNFINISHED',
-    'The catalog has only a part of the history: "versions connect" was cut short',
-    { hint: 'Run the same "versions connect" again: it goes on where it stopped' },
+    'The catalog has only a part of the history: what was to fill it was cut short',
+    {
+      hint: 'Run the same "versions connect", "versions catalog rebuild" or "versions catalog copy" again: it goes on where it stopped',
+    },
   );
 }
 

@@ -37,11 +37,11 @@ export async function prepareCatalog(
         'CATALOG_EXISTS',
         `The catalog ${place.path} exists already`,
         {
-          hint: 'To make it anew and write from this machine: add --take-over; else choose another NAME or --catalog',
+          hint: 'To make it anew and write from this machine: "versions catalog rebuild"; else choose another NAME or --catalog',
         },
       );
     }
-    if (!unfinished) setAside(place.path, context.clock.now());
+    if (!unfinished) setAside(place.path, context);
   }
   const catalog = await openCatalog(url, { create: true });
   await catalog.setMeta(metaKeys.filling, 'yes');
@@ -99,10 +99,12 @@ async function isUnfinished(url: string, context: Context): Promise<boolean> {
   }
 }
 
-function setAside(path: string, now: number): void {
+function setAside(path: string, { clock, monitor }: Context): void {
+  const aside = `${path}.before-${clock.now()}`;
   for (const suffix of ['', '-wal', '-shm', '-journal']) {
-    if (existsSync(path + suffix)) renameSync(path + suffix, `${path}.before-${now}${suffix}`);
+    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
   }
+  monitor.note(`The catalog that was there is kept as ${aside}`);
 }
 
 function catalogExists(location: string): VersionsError {
@@ -117,7 +119,7 @@ function tableEmpty(url: string): VersionsError {
     'CATALOG_MISSING',
     `There is no catalog at ${url}, or nothing is in it`,
     {
-      hint: 'If other machines use the repository, give the catalog that they use. If it is lost: "versions connect --take-over" makes it from the mirrors',
+      hint: 'If other machines use the repository, give the catalog that they use. If it is lost: "versions catalog rebuild" makes it from the mirrors',
     },
   );
 }

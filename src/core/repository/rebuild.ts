@@ -1,4 +1,4 @@
-import type { ObjectHash } from '../base/index.ts';
+import type { LineageId, ObjectHash } from '../base/index.ts';
 import type { EntryRow } from '../catalog/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import { decodeEntryObject, noHash, objectHashOf } from '../format/index.ts';
@@ -7,8 +7,9 @@ import type { Monitor } from '../monitor/index.ts';
 import { parseEntryKey } from './object-keys.ts';
 
 /** An entry that some mirror lists. */
-interface ListedEntry {
+export interface ListedEntry {
   readonly key: string;
+  readonly lineage: LineageId;
   readonly number: number;
   readonly hash: ObjectHash;
 }
@@ -17,6 +18,8 @@ export interface HistoryOptions {
   readonly mirrors: MirrorSet;
   /** Was an entry written by a holder of the keys? */
   readonly isAuthentic: (bytes: Uint8Array) => boolean;
+  /** Has the history taken in this entry, which lies outside it? Asked when it is read to its end. */
+  readonly isMerged?: ((hash: ObjectHash) => boolean) | undefined;
   readonly monitor: Monitor;
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,22 +54,39 @@ export async function* readHistory(options: HistoryOptions): AsyncGenerator<Entr
     yield { number, lineage: entry.lineage, hash: listed.hash, bytes };
     previous = listed.hash;
   }
-  const beyond = Math.max(0, ...byNumber.keys());
-  if (beyond >= number) options.monitor.problem(gapInHistory(number, beyond));
-}
-
-async function listEntries(options: HistoryOptions): Promise<Map<number, ListedEntry[]>> {
-  const byNumber = new Map<number, ListedEntry[]>();
-  for (const mirror of options.mirrors.mirrors) {
-    for await (const { key } of mirror.store.list('journal/', { signal: options.signal })) {
-      const place = parseEntryKey(key);
-      if (place === undefined) continue;
-      const listed = byNumber.get(place.number) ?? [];
-      if (listed.some(({ hash }) => hash === place.hash)) continue;
-      listed.push({ key, number: place.number, hash: place.hash });
-      byNumber.set(place.number, listed);
+  let beyond = 0;
+  for (const [at, listed] of byNumber) {
+    if (at >= number && !listed.every(({ hash }) => options.isMerged?.(hash))) {
+      beyond = Math.max(beyond, at);
     }
   }
+  if (beyond > 0) options.monitor.problem(gapInHistory(number, beyond));
+}
+
+/** Every entry that any of the mirrors lists, by number; a mirror that cannot be listed is told. */
+export async function listEntries(options: HistoryOptions): Promise<Map<number, ListedEntry[]>> {
+  const byNumber = new Map<number, ListedEntry[]>();
+  let failure: VersionsError | undefined;
+  let listedCount = 0;
+  for (const mirror of options.mirrors.mirrors) {
+    try {
+      for await (const { key } of mirror.store.list('journal/', { signal: options.signal })) {
+        const place = parseEntryKey(key);
+        if (place === undefined) continue;
+        const listed = byNumber.get(place.number) ?? [];
+        if (listed.some(({ hash }) => hash === place.hash)) continue;
+        listed.push({ key, ...place });
+        byNumber.set(place.number, listed);
+      }
+      listedCount += 1;
+    } catch (error) {
+      if (!isVersionsError(error, 'Unavailable', 'Denied')) throw error;
+      failure = error;
+      const { name } = mirror;
+      options.monitor.note(`The journal of mirror ${name} was not looked at: ${error.message}`);
+    }
+  }
+  if (listedCount === 0 && failure !== undefined) throw failure;
   return byNumber;
 }
 
@@ -117,7 +137,7 @@ async function longestChain(
 }
 
 /** Whole, and written by a holder of the keys; else `Corrupt`. */
-async function readEntry(entry: ListedEntry, options: HistoryOptions): Promise<Uint8Array> {
+export async function readEntry(entry: ListedEntry, options: HistoryOptions): Promise<Uint8Array> {
   const bytes = await options.mirrors.get(entry.key, {
     signal: options.signal,
     accept: (read) => objectHashOf(read) === entry.hash,
@@ -136,7 +156,9 @@ function unreadableEntry(entry: ListedEntry, why: unknown): VersionsError {
     'Corrupt',
     'ENTRY_UNREADABLE',
     `Entry ${entry.number} of the journal cannot be used: ${errorMessage(why)}`,
-    { hint: 'Connect with more of the mirrors: one of them may have it whole' },
+    {
+      hint: 'Bring more of the mirrors, one may have it whole; then "versions catalog rebuild" saves the rest',
+    },
   );
 }
 
@@ -145,6 +167,8 @@ function gapInHistory(from: number, to: number): VersionsError {
     'Corrupt',
     'HISTORY_GAP',
     `The journal ends before entry ${from}, but entries up to ${to} exist in a mirror`,
-    { hint: 'Connect with more of the mirrors: one of them may have the entries between' },
+    {
+      hint: 'With all mirrors at hand, run "versions catalog rebuild": it takes in what lies behind the gap',
+    },
   );
 }

@@ -25,11 +25,19 @@ export interface CommittedSnapshot {
   readonly number: number;
   /** So many packs were known then: it needs none of the later ones. */
   readonly packCount: number;
+  /** No entry that is left had committed it: it was found in a pack, and may have been forgotten. */
+  readonly recovered?: true | undefined;
 }
 
 /** A lineage and where it began. */
 export interface LineageStart {
   readonly lineage: LineageId;
+  readonly number: number;
+}
+
+/** The last entry of a history; number 0 stands for none. */
+export interface LineageEnd {
+  readonly lineage: LineageId | undefined;
   readonly number: number;
 }
 
@@ -50,6 +58,10 @@ export class RepositoryState {
   mirrorsMin: number | undefined;
   /** Kinds of records of a newer version that must be understood before writing. */
   readonly unknownRecords: Set<string> = new Set();
+  /** Entries outside this history whose packs and snapshots it has taken in. */
+  readonly merged: Set<ObjectHash> = new Set();
+  /** Where the history ended that a rebuild goes on from, until the rebuild is complete. */
+  rebuildBase: LineageEnd | undefined;
 
   /** Takes one entry in. The caller has checked that it follows the tip. */
   apply(envelope: EntryEnvelope, hash: ObjectHash, records: readonly JournalRecord[]): void {
@@ -66,6 +78,9 @@ export class RepositoryState {
       case 'lineage':
         // A new lineage fences every session of the machine before.
         this.openSessions.clear();
+        if (record.reason !== 'rebuild') return;
+        // One that was cut short and begun again goes on from where the first one did.
+        this.rebuildBase ??= record.parent ?? { lineage: undefined, number: 0 };
         return;
       case 'session':
         this.openSessions.set(record.session, number);
@@ -76,12 +91,16 @@ export class RepositoryState {
         }
         return;
       case 'snapshot':
-        if (!this.fenced.has(record.session))
-          this.#addSnapshot(record.snapshot, record.record, number);
+        if (!this.fenced.has(record.session)) this.#addSnapshot(record, number);
         this.openSessions.delete(record.session);
         return;
       case 'end':
         this.openSessions.delete(record.session);
+        // A rebuild is a session that is named like its lineage.
+        if (String(record.session) === this.tip?.lineage) this.rebuildBase = undefined;
+        return;
+      case 'merged':
+        for (const entry of record.entries) this.merged.add(entry);
         return;
       case 'forget':
         for (const id of record.snapshots) this.snapshots.delete(id);
@@ -111,14 +130,22 @@ export class RepositoryState {
   }
 
   /** A complete snapshot takes the place of the partial ones of its source before it. */
-  #addSnapshot(record: SnapshotRecord, chunk: ChunkId, number: number): void {
+  #addSnapshot(committed: Extract<JournalRecord, { type: 'snapshot' }>, number: number): void {
+    const { snapshot: record, record: chunk, recovered } = committed;
     if (!record.partial) {
       for (const [id, other] of this.snapshots) {
         if (other.record.partial && other.record.source === record.source)
           this.snapshots.delete(id);
       }
     }
-    this.snapshots.set(record.id, { record, chunk, number, packCount: this.packs.count });
+    const packCount = this.packs.count;
+    this.snapshots.set(record.id, {
+      record,
+      chunk,
+      number,
+      packCount,
+      ...(recovered && { recovered }),
+    });
   }
 
   #setLives(record: Extract<JournalRecord, { type: 'condemn' | 'rescue' | 'swept' }>): void {

@@ -6,7 +6,7 @@ import type { PackInfo, PackLife } from './pack-list.ts';
 import { RepositoryState, type CommittedSnapshot, type LineageStart } from './repository-state.ts';
 
 /** Local only: another version makes the file be ignored and the journal be read again. */
-const layout = 'versions-state-3';
+const layout = 'versions-state-4';
 
 interface SavedState {
   readonly layout: string;
@@ -26,6 +26,8 @@ interface SavedState {
   readonly fenced: RepositoryState['fenced'];
   readonly mirrorsMin: number | undefined;
   readonly unknownRecords: ReadonlySet<string>;
+  readonly merged: RepositoryState['merged'];
+  readonly rebuildBase: RepositoryState['rebuildBase'];
 }
 
 /** What ties a saved index image to the saved state. */
@@ -78,6 +80,8 @@ export function saveState(
     fenced: state.fenced,
     mirrorsMin: state.mirrorsMin,
     unknownRecords: state.unknownRecords,
+    merged: state.merged,
+    rebuildBase: state.rebuildBase,
   };
   const temporary = `${path}.${process.pid}.tmp`;
   try {
@@ -102,5 +106,7 @@ function restoreState(saved: SavedState): RepositoryState {
   for (const name of saved.fenced) state.fenced.add(name);
   state.mirrorsMin = saved.mirrorsMin;
   for (const name of saved.unknownRecords) state.unknownRecords.add(name);
+  for (const entry of saved.merged) state.merged.add(entry);
+  state.rebuildBase = saved.rebuildBase;
   return state;
 }

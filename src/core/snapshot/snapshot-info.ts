@@ -3,13 +3,16 @@ import type { SnapshotRecord } from '../format/index.ts';
 import type { Repository } from '../repository/index.ts';
 
 /** A snapshot as it is listed and selected. */
-export type SnapshotInfo = SnapshotRecord;
+export type SnapshotInfo = SnapshotRecord & {
+  /** It was found in a pack when the catalog was made anew, and may have been forgotten before. */
+  readonly recovered?: true | undefined;
+};
 
 /** All snapshots, oldest first. */
 export function listSnapshots(repository: Repository): readonly SnapshotInfo[] {
   return [...repository.state.snapshots.values()]
     .sort((a, b) => a.record.time - b.record.time || a.number - b.number)
-    .map(({ record }) => record);
+    .map(({ record, recovered }) => (recovered ? { ...record, recovered } : record));
 }
 
 /** What narrows the choice of `latest`. All that is given must fit. */
