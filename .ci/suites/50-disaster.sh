@@ -166,15 +166,48 @@ check 'what is left is whole' versions -r home verify --level data
 mapfile -t places < <(printf '%s\n' "$world/mnt/nas/versions" "$world/media/spare/versions")
 check 'both mirrors hold the same' diff -r --exclude=mirror --exclude=quarantine "${places[@]}"
 
+# follow_all HEADING: every command of a section.
+follow_all() {
+  local number
+  for number in $(seq "$(page "$1" | wc -l)"); do
+    check "the page under \"$1\", command $number" follow "$number" "$1"
+  done
+}
+again() {
+  check "$1" versions -r home backup "$HOME/Documents"
+  save_after
+  snapshot=$((snapshot + 1))
+}
+catalog=$HOME/.local/share/versions/home/catalog.db
+
 echo '--- then its catalog'
-commands=$(page 'The catalog is lost' | wc -l)
-for number in $(seq "$commands"); do
-  check "the page, command $number" follow "$number" 'The catalog is lost'
-done
-mkdir -p "$work/kept/$((snapshot + 1))"
-cp -a "$HOME/Documents" "$work/kept/$((snapshot + 1))/"
+# The backup without the mirror.
+save_after
 snapshot=$((snapshot + 1))
+cp "$catalog" "$work/last-week.db"
+rm "$catalog"
+follow_all 'The catalog is lost'
+again 'a backup after it'
 compare_all -r home
+check 'what is left is whole' versions -r home verify --level data
+
+echo '--- the catalog of last week is put back'
+cp "$work/last-week.db" "$catalog"
+(cd "$HOME" && versions -r home backup "$HOME/Documents" >/dev/null 2>&1)
+check 'it is seen to be old' [ $? -eq 11 ]
+follow_all 'The catalog is lost'
+compare_all -r home
+cp "$catalog" "$work/yesterday.db"
+again 'a backup'
+cp "$work/yesterday.db" "$catalog"
+again 'one of yesterday is brought up to date'
+compare_all -r home
+
+echo '--- every journal is lost, and the catalog'
+rm -r "$catalog" "$world/mnt/nas/versions/journal" "$world/media/spare/versions/journal"
+follow_all 'The journal is damaged'
+compare_all -r home
+check 'what is left is whole' versions -r home verify --level data
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -41,36 +41,17 @@ export async function readUnknownPack(
   let reason: unknown;
   for (const bytes of sizes) {
     if (bytes <= trailerBytes || bytes > packBytesMax) continue;
-    let directory: PackDirectory | undefined;
-    let length = Math.min(bytes, endBytesFirst);
-    const accept = (end: Uint8Array): boolean => {
-      if (end.byteLength < length) return false;
-      try {
-        const needed = endBytesOf(end, bytes);
-        if (needed > end.byteLength) {
-          length = needed;
-          return true;
-        }
-        directory = openEnd(end, { name, bytes }, repository);
-        return true;
-      } catch (error) {
-        if (!isVersionsError(error, 'Corrupt', 'Unsupported')) throw error;
-        reason = error;
-        return false;
-      }
-    };
-    // The second time with what the trailer says.
-    for (let turn = 0; turn < 2 && directory === undefined; turn++) {
-      const range = { offset: bytes - length, length };
-      try {
-        await repository.mirrors.get(packKey(name), { range, signal, accept });
-      } catch (error) {
-        if (!isVersionsError(error, 'Corrupt')) throw error;
-        reason ??= error;
-        break;
-      }
+    try {
+      const first = Math.min(bytes, endBytesFirst);
+      const read = await readEnd({ name, bytes }, first, repository, signal);
+      if (typeof read !== 'number') return read;
+      // It is longer, as its trailer says.
+      const again = await readEnd({ name, bytes }, read, repository, signal);
+      if (typeof again !== 'number') return again;
+    } catch (error) {
+      if (!isVersionsError(error, 'Corrupt')) throw error;
+      reason = error;
     }
-    if (directory !== undefined) return directory;
   }
   throw new VersionsError(
     'Corrupt',
@@ -78,6 +59,37 @@ export async function readUnknownPack(
     `The table of pack ${name} cannot be read from any mirror: ${errorMessage(reason)}`,
     { hint: 'Run "versions heal", then "versions catalog rebuild" again', cause: reason },
   );
+}
+
+/** Opens the last bytes of a pack; gives how many are needed, if these are too few. */
+async function readEnd(
+  pack: { readonly name: PackName; readonly bytes: number },
+  length: number,
+  repository: Repository,
+  signal: AbortSignal | undefined,
+): Promise<PackDirectory | number> {
+  let found: PackDirectory | number | undefined;
+  let reason: unknown;
+  const accept = (end: Uint8Array): boolean => {
+    if (end.byteLength !== length) return false;
+    try {
+      const needed = endBytesOf(end, pack.bytes);
+      found = needed > length ? needed : openEnd(end, pack, repository);
+      return true;
+    } catch (error) {
+      if (!isVersionsError(error, 'Corrupt', 'Unsupported')) throw error;
+      reason = error;
+      return false;
+    }
+  };
+  const range = { offset: pack.bytes - length, length };
+  try {
+    await repository.mirrors.get(packKey(pack.name), { range, signal, accept });
+  } catch (error) {
+    // Why the table cannot be used says more than that no copy is good.
+    throw isVersionsError(error, 'Corrupt') ? (reason ?? error) : error;
+  }
+  return found ?? length;
 }
 
 /** Bytes of the end of a pack: chunk table, piece table and trailer. */

@@ -22,7 +22,6 @@ export {
 } from './chunk-reader.ts';
 export { connectRepository, type ConnectOptions, type Connected } from './connect-repository.ts';
 export {
-  doorsOf,
   openPlaces,
   type Context,
   type Doors,
