@@ -81,7 +81,7 @@ describe('the table', () => {
     await expect(openCatalog(url)).rejects.toMatchObject(missing);
     await expect(openCatalog(url, { readOnly: true, create: true })).rejects.toMatchObject({
       ...missing,
-      hint: expect.stringContaining('versions connect NAME --take-over'),
+      hint: expect.stringContaining('versions catalog rebuild'),
     });
     await using catalog = await make();
     expect(catalog.isShared).toBe(true);

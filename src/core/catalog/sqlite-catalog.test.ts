@@ -116,7 +116,7 @@ describe('the file', () => {
     for (const options of [{}, { create: true }, { readOnly: true }]) {
       await expect(SqliteCatalog.open(path, options)).rejects.toMatchObject({
         ...damaged,
-        hint: expect.stringContaining('`versions connect NAME --take-over`'),
+        hint: expect.stringContaining('`versions catalog rebuild`'),
       });
     }
     expect(readFileSync(path).equals(content)).toBe(true);
