@@ -33,7 +33,8 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
 /** A store that never answered is given up sooner than one that only stopped to. */
 const patience = {
   attemptsMax: 60,
-  totalMsMax: 120_000,
+  // Longer than a call that stalls: that is tried again once.
+  totalMsMax: 90_000,
   firstMsMax: 15_000,
   delayMs: 250,
   delayMsMax: 10_000,
