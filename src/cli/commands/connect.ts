@@ -1,6 +1,7 @@
 import { connectRepository, VersionsError } from '../../core/index.ts';
 import { formatCounted } from '../output/measures.ts';
 import type { CommandResult, Session } from '../session.ts';
+import { deployedPlaces } from '../setup/cdk-outputs.ts';
 import { parseMirrors, repositoryOperand } from '../setup/mirror-operands.ts';
 import {
   givenSecret,
@@ -16,8 +17,9 @@ type Connected = Awaited<ReturnType<typeof connectRepository>>;
 
 export async function run(session: Session): Promise<CommandResult> {
   const { configuration, output } = session;
-  const name = repositoryOperand(session);
-  const mirrors = parseMirrors(session);
+  const deployed = await deployedPlaces(session);
+  const name = repositoryOperand(session, deployed?.name);
+  const mirrors = parseMirrors(session, deployed?.mirrors);
   if (mirrors.length === 0) {
     const connected = await rebuild(session, name);
     return finish(session, name, connected);
@@ -34,7 +36,11 @@ export async function run(session: Session): Promise<CommandResult> {
   }
   const secret = await knownSecret(session, name);
   session.showProgress();
-  const connected = await takeUpRepository(session, { name, mirrors }, secret);
+  const connected = await takeUpRepository(
+    session,
+    { name, mirrors, catalog: deployed?.catalog },
+    secret,
+  );
   output.note(`The configuration is ${configuration.file}`);
   return finish(session, name, connected);
 }

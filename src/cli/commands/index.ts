@@ -19,6 +19,7 @@ export const commandModules: Readonly<
   heal: () => import('./heal.ts'),
   stats: () => import('./stats.ts'),
   doctor: () => import('./doctor.ts'),
+  cost: () => import('./cost.ts'),
   status: () => import('./status.ts'),
   'mirror list': () => import('./mirror-list.ts'),
   'mirror add': () => import('./mirror-add.ts'),

@@ -1,5 +1,6 @@
 import { type MirrorConfig, type Secret, VersionsError } from '../../core/index.ts';
 import type { CommandResult, Session } from '../session.ts';
+import { deployedPlaces } from '../setup/cdk-outputs.ts';
 import { noteSecret } from '../setup/first-run.ts';
 import { parseMirrors, repositoryOperand } from '../setup/mirror-operands.ts';
 import {
@@ -16,11 +17,13 @@ const chunkBytesMax = 4 * 1024 * 1024;
 
 export async function run(session: Session): Promise<CommandResult> {
   const { io, output, settings } = session;
-  const name = repositoryOperand(session);
-  const given = parseMirrors(session);
+  const deployed = await deployedPlaces(session);
+  const name = repositoryOperand(session, deployed?.name);
+  const given = parseMirrors(session, deployed?.mirrors);
   const mirrors: readonly MirrorConfig[] =
     given.length === 0 ? [{ name: 'local', url: defaultMirror(name, io) }] : given;
-  const plan = { name, mirrors, chunkAvgBytes: checkedChunkSize(settings.number('chunk-size')) };
+  const chunkAvgBytes = checkedChunkSize(settings.number('chunk-size'));
+  const plan = { name, mirrors, chunkAvgBytes, catalog: deployed?.catalog };
   const made = await createRepository(session, plan, () => chooseSecret(session, name));
   output.note(`The configuration is ${session.configuration.file}`);
   noteSecret(session, made);

@@ -270,6 +270,20 @@ export const commandTable: readonly CommandDefinition[] = [
     seeAlso: ['snapshots', 'verify'],
   },
   {
+    name: 'cost',
+    group: 'Trust',
+    operands: '',
+    operandsMin: 0,
+    operandsMax: 0,
+    summary: 'Estimate what the mirrors cost a month, and what one full restore would.',
+    examples: [
+      'versions cost --price nas=own --verify-every 90',
+      'versions cost --print-prices > prices.json; versions cost --prices prices.json',
+    ],
+    exitCodes: opening,
+    seeAlso: ['stats', 'status'],
+  },
+  {
     name: 'key export',
     group: 'Keys and settings',
     operands: '',
@@ -349,7 +363,6 @@ export const reservedCommands: ReadonlyMap<string, string> = new Map([
   ['cache', 'the cache directory may be removed at any time; it is made again'],
   ['clone', 'a mirror is plain files: copy its directory with any tool that keeps names'],
   ['copy', 'later versions will call it sync'],
-  ['cost', 'versions stats shows how much each mirror holds'],
   ['debug', 'set VERSIONS_DEBUG=1 to see stacks of errors'],
   ['diff', 'versions ls -R --json lists a snapshot; compare two lists'],
   ['dump', 'versions restore SNAP:DIR -t DIR, then pack that directory'],

@@ -1,4 +1,6 @@
 import { commonOptions } from './common-options.ts';
+import { costOptions } from './cost-options.ts';
+import { mirrorOptions } from './mirror-options.ts';
 import type { CommandName, OptionDefinition } from './option.ts';
 
 /** Commands that open a repository to read it. */
@@ -29,13 +31,22 @@ export const optionTable: readonly OptionDefinition[] = [
     defaultText: 'what the AWS tools use',
   },
   {
+    name: 'from-cdk-outputs',
+    kind: 'path',
+    value: 'FILE',
+    scope: 'none',
+    env: false,
+    commands: making,
+    help: 'take catalog and mirrors from what `cdk deploy --outputs-file` wrote; --mirror adds more',
+  },
+  {
     name: 'catalog',
     kind: 'place',
     value: 'URL',
     scope: 'repository',
     commands: making,
     standing: 'all',
-    help: 'where the catalog is kept: sqlite:PATH',
+    help: 'where the catalog is kept: sqlite:PATH or dynamodb://TABLE?region=REGION',
     defaultText: '$XDG_DATA_HOME/versions/NAME/catalog.db',
   },
   {
@@ -428,32 +439,8 @@ export const optionTable: readonly OptionDefinition[] = [
     commands: ['backup', 'restore', 'verify', 'heal', 'mirror add', 'mirror remove', 'mirror sync'],
     help: 'only say what would be done',
   },
-  // Mirrors.
-  {
-    name: 'no-sync',
-    kind: 'flag',
-    scope: 'none',
-    env: false,
-    commands: ['mirror add'],
-    help: 'do not fill the new mirror now',
-  },
-  {
-    name: 'lost',
-    kind: 'flag',
-    scope: 'none',
-    env: false,
-    commands: ['mirror remove'],
-    help: 'the mirror is dead: give it up, and say what is lost with it',
-  },
-  {
-    name: 'name',
-    kind: 'text',
-    value: 'NEW',
-    scope: 'none',
-    env: false,
-    commands: ['mirror set'],
-    help: 'a new name for the mirror',
-  },
+  ...mirrorOptions,
+  ...costOptions,
   {
     name: 'origin',
     kind: 'flag',

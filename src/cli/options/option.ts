@@ -12,6 +12,7 @@ export type CommandName =
   | 'verify'
   | 'heal'
   | 'stats'
+  | 'cost'
   | 'status'
   | 'doctor'
   | 'mirror list'

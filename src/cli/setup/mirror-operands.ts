@@ -11,9 +11,12 @@ import type { Session } from '../session.ts';
 import { isWithin } from './own-places.ts';
 import { mirrorDirectory } from './places.ts';
 
-/** The NAME operand of `init` and `connect`. */
-export function repositoryOperand({ operands, settings, command }: Session): string {
-  const name = operands[0] ?? 'default';
+/** The NAME operand of `init` and `connect`; `known` is what it is if none is given. */
+export function repositoryOperand(
+  { operands, settings, command }: Session,
+  known = 'default',
+): string {
+  const name = operands[0] ?? known;
   if (settings.isFromFlag('repository')) {
     throw usage(`versions ${command.name} takes the name as an operand, not with -r`, command.name);
   }
@@ -27,29 +30,35 @@ export function repositoryOperand({ operands, settings, command }: Session): str
 }
 
 /**
- * The mirrors that `--mirror NAME=URL` gives, with paths made absolute, and where `--credentials`
- * says that theirs come from.
+ * The mirrors that are known already and those that `--mirror NAME=URL` gives, with paths made
+ * absolute, and where `--credentials` says that theirs come from.
  */
-export function parseMirrors(session: Session): MirrorConfig[] {
+export function parseMirrors(
+  session: Session,
+  known: readonly MirrorConfig[] = [],
+): MirrorConfig[] {
   const { settings, command } = session;
   const credentials = credentialsGiven(session);
-  const mirrors = settings.list('mirror').map((text) => {
+  const withCredentials = (mirror: MirrorConfig): MirrorConfig => {
+    const source = credentials.get(mirror.name);
+    credentials.delete(mirror.name);
+    return source === undefined ? mirror : { ...mirror, credentials: source };
+  };
+  const given = settings.list('mirror').map((text) => {
     const at = text.indexOf('=');
     const name = text.slice(0, Math.max(at, 0));
     const url = text.slice(at + 1);
     if (!isConfigName(name) || url === '') {
       // A URL may hold a password, and is then not repeated.
-      const given = text.includes('@') ? '' : `, not ${JSON.stringify(text)}`;
-      throw usage(`--mirror must be NAME=URL${given}`, command.name);
+      const shown = text.includes('@') ? '' : `, not ${JSON.stringify(text)}`;
+      throw usage(`--mirror must be NAME=URL${shown}`, command.name);
     }
-    const source = credentials.get(name);
-    credentials.delete(name);
-    const mirror = { name, url: mirrorUrl(session, url) };
-    return source === undefined ? mirror : { ...mirror, credentials: source };
+    return { name, url: mirrorUrl(session, url) };
   });
+  const mirrors = [...known, ...given].map(withCredentials);
   const [unknown] = credentials.keys();
   if (unknown !== undefined) {
-    throw usage(`--credentials names ${unknown}, which no --mirror does`, command.name);
+    throw usage(`--credentials names ${unknown}, which is none of the mirrors`, command.name);
   }
   for (const [index, mirror] of mirrors.entries()) {
     for (const other of mirrors.slice(0, index)) checkApart(mirror, other, command.name);

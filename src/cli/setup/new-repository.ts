@@ -87,6 +87,8 @@ export interface NewRepository {
   readonly name: string;
   readonly mirrors: readonly MirrorConfig[];
   readonly chunkAvgBytes?: number | undefined;
+  /** Where the catalog is to be, if the settings do not say. */
+  readonly catalog?: string | undefined;
 }
 
 /**
@@ -165,10 +167,13 @@ export async function takeUpRepository(
 }
 
 /** The section that will be written, but for the secret. */
-function repositoryConfigOf(session: Session, { name, mirrors }: NewRepository): RepositoryConfig {
+function repositoryConfigOf(
+  session: Session,
+  { name, mirrors, catalog }: NewRepository,
+): RepositoryConfig {
   const { settings, io } = session;
   const kept = new Map<string, SettingValue>([
-    ['catalog', settings.text('catalog') ?? defaultCatalog(name, io)],
+    ['catalog', settings.text('catalog') ?? catalog ?? defaultCatalog(name, io)],
   ]);
   const mirrorsMin = settings.number('mirrors-min');
   if (mirrorsMin !== undefined) {

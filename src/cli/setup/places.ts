@@ -36,12 +36,15 @@ export function mirrorPlaceOf(
 /** What the core needs to know about a configured repository, or one with another catalog. */
 // oxlint-disable-next-line max-params -- the last one is for the commands that move a catalog
 export function placesOf(
-  repository: Pick<RepositoryConfig, 'name' | 'mirrors'>,
+  repository: Pick<RepositoryConfig, 'name' | 'mirrors'> & Partial<RepositoryConfig>,
   settings: Settings,
   io: Pick<Io, 'env' | 'home'>,
   otherCatalog?: string,
 ): RepositoryPlaces & { readonly catalog: string } {
-  const catalog = otherCatalog ?? settings.text('catalog') ?? defaultCatalog(repository.name, io);
+  // One that is being made is in no configuration yet.
+  const own = repository.settings?.get('catalog');
+  const known = typeof own === 'string' ? own : defaultCatalog(repository.name, io);
+  const catalog = otherCatalog ?? settings.text('catalog') ?? known;
   // Two configurations may use one name for different repositories; their catalogs differ.
   const hash = createHash('sha256').update(catalog).digest('hex').slice(0, 8);
   return {

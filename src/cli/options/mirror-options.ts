@@ -1,0 +1,30 @@
+import type { OptionDefinition } from './option.ts';
+
+/** Options of the commands that add, change and remove mirrors. */
+export const mirrorOptions: readonly OptionDefinition[] = [
+  {
+    name: 'no-sync',
+    kind: 'flag',
+    scope: 'none',
+    env: false,
+    commands: ['mirror add'],
+    help: 'do not fill the new mirror now',
+  },
+  {
+    name: 'lost',
+    kind: 'flag',
+    scope: 'none',
+    env: false,
+    commands: ['mirror remove'],
+    help: 'the mirror is dead: give it up, and say what is lost with it',
+  },
+  {
+    name: 'name',
+    kind: 'text',
+    value: 'NEW',
+    scope: 'none',
+    env: false,
+    commands: ['mirror set'],
+    help: 'a new name for the mirror',
+  },
+];
