@@ -88,7 +88,8 @@ function packFiles(service: Service): string[] {
 }
 
 it('a repository is made on three servers, with its catalog in DynamoDB', async () => {
-  await run(0, 'init', 'home', ...mirrors(), '--catalog', catalog());
+  const made = await run(0, 'init', 'home', ...mirrors(), '--catalog', catalog(), '--json');
+  expect(made.summary['mirrors']).toHaveLength(3);
 });
 
 it('a server that is killed in mid-run stops no backup, and what it lacks is a debt', async () => {
@@ -139,7 +140,7 @@ it('damage behind the back of a server is found, named, and healed from the othe
   rmSync(gone);
   const verified = await run(20, 'verify', '--level', 'data', '--json');
   const found = findings(verified);
-  expect(found.map(({ kind, mirror }) => `${kind} ${mirror}`).toSorted()).toEqual([
+  expect(found.map(({ kind, mirror }) => `${String(kind)} ${String(mirror)}`).toSorted()).toEqual([
     'corrupt versitygw',
     'missing versitygw',
     'truncated versitygw',
