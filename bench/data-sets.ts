@@ -2,44 +2,10 @@
  * Makes the data sets of the benchmark. Each is made from a seed, the same bytes on every machine,
  * so none is kept anywhere.
  */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { makeDiskImage, toggleEdits } from './data/disk-image.ts';
-import { makeLargeFile } from './data/large-file.ts';
-import { makeSmallFiles } from './data/small-files.ts';
-
-const gibibyte = 2 ** 30;
-
-interface DataSet {
-  readonly summary: string;
-  readonly make: (directory: string, scale: number, seed: string) => void;
-}
-
-const dataSets: ReadonlyMap<string, DataSet> = new Map([
-  [
-    'large',
-    {
-      summary: 'one file of 4 GiB, half text, half random',
-      make: (directory, scale, seed) =>
-        makeLargeFile(directory, Math.round(4 * gibibyte * scale), seed),
-    },
-  ],
-  [
-    'small',
-    {
-      summary: '800,000 small files of text',
-      make: (directory, scale, seed) =>
-        makeSmallFiles(directory, Math.round(800_000 * scale), seed),
-    },
-  ],
-  [
-    'image',
-    {
-      summary: 'one file of 3 GiB like the image of a disk, half of it compressible',
-      make: (directory, scale, seed) => makeDiskImage(directory, 3 * gibibyte * scale, seed),
-    },
-  ],
-]);
+import { toggleEdits } from './data/disk-image.ts';
+import { dataSets, makeDataSet } from './data/make-data-set.ts';
 
 const usage = `Usage: npm run bench:data -- NAME DIR [--scale FACTOR] [--seed TEXT]
        npm run bench:data -- image DIR --edit
@@ -65,10 +31,9 @@ const scaleMax = 100;
 function main(args: readonly string[]): void {
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
   const [name = '', directory, more] = positionals;
-  const dataSet = dataSets.get(name);
   const scale = Number(values.scale);
   const isScale = scale > 0 && scale <= scaleMax;
-  if (dataSet === undefined || directory === undefined || more !== undefined || !isScale) {
+  if (!dataSets.has(name) || directory === undefined || more !== undefined || !isScale) {
     throw new Error(usage);
   }
   if (values.edit) {
@@ -79,8 +44,7 @@ function main(args: readonly string[]): void {
   if (existsSync(directory) && readdirSync(directory).length > 0) {
     throw new Error(`${directory} is not empty`);
   }
-  mkdirSync(directory, { recursive: true });
-  dataSet.make(directory, scale, `versions/${name}/${values.seed}`);
+  makeDataSet(name, directory, { scale, seed: values.seed });
 }
 
 try {

@@ -15,16 +15,13 @@ import { writeFileSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
 import { buildDist } from '../scripts/build.ts';
 import { chooseTools } from './choose-tools.ts';
-import { requireImage } from './data/disk-image.ts';
-import { describeMachine } from './machine.ts';
+import { measureSource } from './measure-source.ts';
 import { isBad } from './report/differences-text.ts';
 import { jsonOf } from './report/json.ts';
 import { markdownOf, type Report } from './report/markdown.ts';
 import { isOurs } from './results.ts';
-import { runBenchmark } from './run-benchmark.ts';
 import { type BenchSettings, parseSettings, usage, UsageError } from './settings.ts';
-import { prepareSource } from './source/prepare-source.ts';
-import { fileSystemOf, makeScratch, removeTree } from './source/scratch.ts';
+import { makeScratch, removeTree } from './source/scratch.ts';
 
 /** Measures what the settings say. All that is written is removed again. */
 async function bench(settings: BenchSettings, signal: AbortSignal): Promise<Report> {
@@ -36,20 +33,9 @@ async function bench(settings: BenchSettings, signal: AbortSignal): Promise<Repo
   }
   const scratch = makeScratch(settings.scratchParent);
   try {
-    const source = await prepareSource(settings.source, scratch);
-    if (settings.edit) requireImage(source.path);
-    const context = { source: source.path, scratch, searchPath, edit: settings.edit, signal };
-    const { runs } = settings;
-    const results = await runBenchmark(tools, context, { runs, say });
-    return {
-      machine: describeMachine(),
-      source,
-      targetFileSystem: fileSystemOf(scratch),
-      runs,
-      edited: settings.edit,
-      missing,
-      results,
-    };
+    const { runs, edit } = settings;
+    const options = { scratch, searchPath, edit, signal, runs, missing, say };
+    return await measureSource(settings.source, tools, options);
   } finally {
     removeTree(scratch);
   }

@@ -291,3 +291,37 @@ describe.runIf(process.platform === 'linux')('npm run bench', () => {
     expect(run.status).toBe(2);
   });
 });
+
+describe.runIf(process.platform === 'linux')('npm run bench:table', () => {
+  const table = (...args: readonly string[]) => {
+    const files = ['--json', join(folder, 'table.json'), '--markdown', join(folder, 'table.md')];
+    const all = [join(root, 'bench/table.ts'), ...args, '--tmp', folder, ...files];
+    return spawnSync(process.execPath, all, { encoding: 'utf8' });
+  };
+
+  it('measures a section, and another one that fails does not stop it', () => {
+    makeTree(join(folder, 'source'));
+    const flags = '--only large,index,binaries --scale 0.001 --runs 1'.split(' ');
+    const run = table(join(folder, 'source'), ...flags);
+    expect(run.stdout).toMatch(/^\| one 4 GiB file, .* \| \d+\.\d\d \| 1\.60 \| 1\.90 \| /m);
+    expect(run.stdout).toMatch(/^\| peak memory, any row \| \d+ MB \| 450 MB \| 250 MB \| /m);
+    expect(run.stdout).toContain('- **binaries**: no directory given');
+    expect(run.status).toBe(1);
+    expect(readFileSync(join(folder, 'table.md'), 'utf8').split('\n').slice(1)).toEqual(
+      run.stdout.split('\n').slice(1),
+    );
+    const { rows, failures } = JSON.parse(readFileSync(join(folder, 'table.json'), 'utf8'));
+    expect(rows.map(({ verdict }: { verdict: string }) => verdict)).not.toContain('not measured');
+    expect(Object.keys(failures)).toEqual(['binaries']);
+    expect(readdirSync(folder).toSorted()).toEqual(['source', 'table.json', 'table.md']);
+  }, 120_000);
+
+  it.each([[[]], [['a', 'b']], [['a', '--only', 'nothing']], [['a', '--runs', '0']]])(
+    'is not called like this: %j',
+    (args) => {
+      const run = table(...args);
+      expect(run.stderr).toContain('Usage: npm run bench:table');
+      expect(run.status).toBe(2);
+    },
+  );
+});

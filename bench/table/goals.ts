@@ -1,0 +1,47 @@
+import type { Goal } from './row.ts';
+
+type GoalName =
+  | 'firstOverRestic'
+  | 'firstOverBupstash'
+  | 'firstOverTar'
+  | 'storedOverRestic'
+  | 'storedOverBupstash'
+  | 'secondOverRestic'
+  | 'secondOverBupstash'
+  | 'restoreOverRestic'
+  | 'restoreOverBupstash'
+  | 'verifyOverHash'
+  | 'twoMirrors'
+  | 'twoWorkers'
+  | 'imageAdded'
+  | 'peakMegabytes'
+  | 'memoryGrowth'
+  | 'indexSeconds'
+  | 'indexBytes'
+  | 'helpMs'
+  | 'snapshotsMs'
+  | 'blockedMs';
+
+/** What the rows of the table are held against. Megabytes are 10^6 bytes. */
+export const goals: Readonly<Record<GoalName, Goal>> = {
+  firstOverRestic: { must: 0.5, aim: 0.34 },
+  firstOverBupstash: { must: 1.15, aim: 0.8 },
+  firstOverTar: { must: 1.6, aim: 1.15 },
+  storedOverRestic: { must: 0.78, aim: 0.73 },
+  storedOverBupstash: { must: 1, aim: 0.94 },
+  secondOverRestic: { must: 0.25, aim: 0.13 },
+  secondOverBupstash: { must: 1.4, aim: 0.8 },
+  restoreOverRestic: { must: 0.55, aim: 0.33 },
+  restoreOverBupstash: { must: 1.15, aim: 0.75 },
+  verifyOverHash: { must: 1.25, aim: 1.05 },
+  twoMirrors: { must: 1.35, aim: 1.1 },
+  twoWorkers: { must: 1.6, aim: 1.9, isMore: true },
+  imageAdded: { must: 1, aim: 0.5 },
+  peakMegabytes: { must: 450, aim: 250 },
+  memoryGrowth: { must: 1.5, aim: 1.1 },
+  indexSeconds: { must: 4, aim: 2 },
+  indexBytes: { must: 48, aim: 40 },
+  helpMs: { must: 120, aim: 60 },
+  snapshotsMs: { must: 300, aim: 150 },
+  blockedMs: { must: 50, aim: 25 },
+};
