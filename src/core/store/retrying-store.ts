@@ -178,6 +178,8 @@ class Attempts {
   readonly #options: Required<RetryOptions>;
   readonly #circuit: Circuit;
   readonly #failing: FailingTime;
+  /** What a failure should have mended, and did not if it comes again. */
+  readonly #mended = new Set<string>();
 
   constructor(options: Required<RetryOptions>, circuit: Circuit) {
     this.#options = options;
@@ -195,7 +197,7 @@ class Attempts {
     }
     const now = clock.elapsed();
     const failingMs = Math.max(this.#failing.failed(now), this.#circuit.failing.failed(now));
-    if (!isWorthRetrying(error, this.number) || this.number >= attemptsMax) throw error;
+    if (!this.#isWorthRetrying(error) || this.number >= attemptsMax) throw error;
     const bound = Math.min(delayMsMax, delayMs * 2 ** (this.number - 1));
     const wait = Math.floor(this.#fraction() * bound);
     if (failingMs + wait > (this.#circuit.hasAnswered ? totalMsMax : firstMsMax)) throw error;
@@ -204,15 +206,17 @@ class Attempts {
     this.number += 1;
   }
 
+  #isWorthRetrying({ code }: VersionsError): boolean {
+    if (lasting.has(code) || this.#mended.has(code)) return false;
+    if (mendedByFailing.has(code)) this.#mended.add(code);
+    return true;
+  }
+
   /** From 0 up to but not including 1. */
   #fraction(): number {
     const bytes = this.#options.random.bytes(4);
     return new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0) / 2 ** 32;
   }
-}
-
-function isWorthRetrying({ code }: VersionsError, attempt: number): boolean {
-  return !lasting.has(code) && (attempt === 1 || !mendedByFailing.has(code));
 }
 
 /** Waiting a little does not change these. */

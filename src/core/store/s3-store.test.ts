@@ -304,6 +304,14 @@ describe('what gets better by itself', () => {
     await store.put('b', [part]);
   });
 
+  it('also when the connection was lost first, as on a machine that wakes up', async () => {
+    const store = await whole();
+    await store.put('a', [part]);
+    double.skewMs = -8 * 3_600_000;
+    double.on('GET', /^a$/, { resetAfterBytes: 0 }).times(2);
+    expect(joined([await store.get('a')])).toEqual(joined([part]));
+  });
+
   it('keys that expired are asked for again', async () => {
     let asked = 0;
     double.account = { ...doubleAccount, sessionToken: 'first' };
