@@ -4,7 +4,14 @@ import { CountReporter } from './test/support/count-reporter.ts';
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['test/long/**', 'test/services/**', 'test/fixtures/**', 'node_modules/**', 'dist/**'],
+    exclude: [
+      'test/long/**',
+      'test/services/**',
+      'test/simulation/**',
+      'test/fixtures/**',
+      'node_modules/**',
+      'dist/**',
+    ],
     globalSetup: ['test/support/build-before-tests.ts'],
     reporters: ['default', new CountReporter()],
     // Processes, not threads: tests open worker threads, change umask and cwd, and send signals.

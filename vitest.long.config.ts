@@ -16,7 +16,7 @@ const config: ViteUserConfig = defineConfig({
     ],
   },
   test: {
-    include: ['test/long/**/*.test.ts'],
+    include: ['test/long/**/*.test.ts', 'test/simulation/**/*.test.ts'],
     globalSetup: ['test/support/build-before-long-tests.ts'],
     reporters: ['default', new CountReporter()],
     pool: 'forks',

@@ -1,7 +1,8 @@
 /**
  * Runs a test of chance for longer than `.ci/run` does, or again with a seed that it printed:
  * `npm run test:kills -- --kills 1000 --source DIR --seed 7`,
- * `npm run test:fuzz -- --seconds 600 --seed 7`.
+ * `npm run test:fuzz -- --seconds 600 --seed 7`,
+ * `npm run test:sim -- --steps 10000 --seed 7`.
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ const { values, positionals } = parseArgs({
     source: { type: 'string' },
     seed: { type: 'string' },
     seconds: { type: 'string' },
+    steps: { type: 'string' },
   },
 });
 const env: NodeJS.ProcessEnv = { ...process.env };

@@ -205,6 +205,39 @@ describe('a mirror', () => {
   );
 });
 
+describe('a mirror that hangs', () => {
+  it.each(['put', 'head', 'list', 'get'] as const)(
+    'in %s is owed what it was not given, and the backup goes on',
+    { timeout: testMs },
+    async (method) => {
+      using repository = await createTestRepository({ mirrors: 2, mirrorsMin: 1 });
+      const source = makeSource(repository);
+      const images = new Map<string, TreeImage>();
+      await saved(repository, source, images);
+      writeFileSync(`${source}/b/more`, new SeededRandom('more').bytes(300_000));
+      const { problems, summary } = await saved(repository, source, images, {
+        context: {
+          callMsMax: 300,
+          doors: {
+            openStore: async (url, options) => {
+              const store = new FaultyStore(await openStore(url, options));
+              // Its marker it still shows.
+              if (url.endsWith('m2'))
+                store
+                  .on(method, /^(?!mirror$)/)
+                  .waits(3_600_000)
+                  .always();
+              return store;
+            },
+          },
+        },
+      });
+      expect({ problems, partial: summary.partial }).toEqual({ problems: [], partial: false });
+      await assertSound(repository, { source, images, mayLack: true });
+    },
+  );
+});
+
 describe('hard links', () => {
   it('hold when one of their directories is renamed', { timeout: testMs }, async () => {
     using repository = await createTestRepository({ context: { clock: later } });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { assert, errorMessage, systemErrorCode, VersionsError } from '../errors/index.ts';
+import { assert, errorMessage, withLocalDisk } from '../errors/index.ts';
 import { nativeCalls } from '../files/index.ts';
 import { encodeSnapshotRecord } from '../format/index.ts';
 import { TreeStore, WriteSession, type Context, type Repository } from '../repository/index.ts';
@@ -29,7 +29,7 @@ export async function runBackup(
 ): Promise<BackupSummary> {
   if (options.dryRun) return dryRun(repository, options, context);
   repository.assertWritable();
-  return withTypedErrors(() => save(repository, options, context));
+  return withLocalDisk(() => save(repository, options, context));
 }
 
 async function save(
@@ -139,24 +139,5 @@ async function finish({ repository, context }: BackupWork): Promise<void> {
     await repository.saveCaches();
   } catch (error) {
     context.monitor.note(`The next run will take longer to start: ${errorMessage(error)}`);
-  }
-}
-
-/** What the local disk refuses comes as a system error. */
-async function withTypedErrors<T>(action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (error instanceof VersionsError || (code !== 'ENOSPC' && code !== 'EDQUOT')) throw error;
-    throw new VersionsError(
-      'Unavailable',
-      'LOCAL_DISK_FULL',
-      'The disk that holds the cache of this machine is full',
-      {
-        hint: 'Make room there, or choose another place with --cache-dir; nothing that was stored is lost',
-        cause: error,
-      },
-    );
   }
 }

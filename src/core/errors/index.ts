@@ -3,3 +3,4 @@
  * `VersionsError`; problems with single files or objects go to the monitor instead of being thrown.
  */
 export * from './versions-error.ts';
+export { withLocalDisk } from './local-disk.ts';

@@ -1,19 +1,14 @@
 import PQueue from 'p-queue';
-import { type Clock, packBytesMax } from '../base/index.ts';
 import { isVersionsError, type VersionsError } from '../errors/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import { type GetOptions, throwIfAborted } from '../store/index.ts';
 import type { Mirror } from './mirror.ts';
-import { mirrorDown, mirrorStalled } from './mirror-errors.ts';
-import { withTimeLimit } from './time-limit.ts';
+import { mirrorDown } from './mirror-errors.ts';
 
 export interface ChannelOptions {
-  readonly clock: Clock;
   readonly monitor: Monitor;
   /** So many failures in a row, and the mirror is down. */
   readonly failuresMax: number;
-  /** A call that takes longer than this, and a second more for each 64 KiB, has stalled. */
-  readonly callMsMax: number;
 }
 
 /**
@@ -50,16 +45,14 @@ export class MirrorChannel {
   async write(
     key: string,
     parts: readonly Uint8Array[],
-    options: { readonly bytes: number; readonly signal?: AbortSignal | undefined },
+    options: { readonly signal?: AbortSignal | undefined },
   ): Promise<void> {
     await this.#queue.add(async () => {
       throwIfAborted(options.signal);
       // It may have gone down while this waited.
       if (this.#down !== undefined) throw this.#down;
       try {
-        const limit = this.#limit(key, options.bytes, options.signal);
-        const { store } = this.mirror;
-        await withTimeLimit(limit, (signal) => store.put(key, parts, { signal }));
+        await this.mirror.store.put(key, parts, { signal: options.signal });
         this.#writeFailures = 0;
       } catch (error) {
         // Before the next one in the queue begins.
@@ -81,9 +74,7 @@ export class MirrorChannel {
         throwIfAborted(options.signal);
         if (this.isHardToRead && !wasHard) return undefined;
         try {
-          const limit = this.#limit(key, range?.length ?? 0, options.signal);
-          const { store } = this.mirror;
-          const bytes = await withTimeLimit(limit, (signal) => store.get(key, { range, signal }));
+          const bytes = await this.mirror.store.get(key, { range, signal: options.signal });
           this.#readFailures = 0;
           return bytes;
         } catch (error) {
@@ -93,12 +84,6 @@ export class MirrorChannel {
       },
       { priority: 1 },
     );
-  }
-
-  #limit(key: string, bytes: number, signal: AbortSignal | undefined) {
-    const limitMs = this.#options.callMsMax + Math.min(bytes, packBytesMax) / bytesPerMs;
-    const error = (): VersionsError => mirrorStalled(this.mirror.name, key, limitMs);
-    return { clock: this.#options.clock, limitMs, error, signal };
   }
 
   #judgeRead(error: unknown): void {
@@ -119,6 +104,3 @@ export class MirrorChannel {
 
 /** One of these is enough: it would not be otherwise a moment later. */
 const lasting: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_ABSENT', 'MIRROR_STALLED']);
-
-/** 64 KiB a second. */
-const bytesPerMs = 65_536 / 1000;

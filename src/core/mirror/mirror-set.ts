@@ -90,9 +90,9 @@ export class MirrorSet implements AsyncDisposable {
     this.absent = opened.absent;
     this.#options = options;
     this.#limits = limits;
-    const { clock, monitor } = options;
+    const { monitor } = options;
     this.#channels = opened.mirrors.map(
-      (mirror) => new MirrorChannel(mirror, { clock, monitor, ...limits }),
+      (mirror) => new MirrorChannel(mirror, { monitor, ...limits }),
     );
     this.#gate = new ByteGate(limits.bytesInFlightMax);
   }
@@ -109,7 +109,8 @@ export class MirrorSet implements AsyncDisposable {
     if (!Number.isInteger(mirrorsMin) || mirrorsMin < 1 || mirrorsMin > places) {
       throw mirrorsMinInvalid(mirrorsMin, places);
     }
-    const opened = await openMirrors({ ...options, markerMsMax: limits.markerMsMax });
+    const { markerMsMax, callMsMax } = limits;
+    const opened = await openMirrors({ ...options, markerMsMax, callMsMax });
     const { repositoryId, mirrors, absent } = opened;
     if (mirrors.length === 0 || repositoryId === undefined) throw nothingFound(absent);
     if (!options.readOnly && mirrors.length < mirrorsMin) {
@@ -134,7 +135,6 @@ export class MirrorSet implements AsyncDisposable {
     const write = new QuorumWrite({
       key,
       parts,
-      bytes,
       channels: this.#channels,
       mirrorsMin: this.mirrorsMin,
       behindMax: this.#limits.behindMax,

@@ -13,6 +13,7 @@ import {
 } from './mirror.ts';
 import { mirrorForeign, mirrorStalled, mirrorTwice } from './mirror-errors.ts';
 import { withTimeLimit } from './time-limit.ts';
+import { TimeLimitedStore } from './time-limited-store.ts';
 
 export interface OpenMirrorsOptions {
   readonly places: readonly Place[];
@@ -25,6 +26,8 @@ export interface OpenMirrorsOptions {
   readonly clock: Clock;
   /** How long a place may take to show its marker. */
   readonly markerMsMax: number;
+  /** How long any other call may take; see `TimeLimitedStore`. */
+  readonly callMsMax: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -59,7 +62,9 @@ export async function openMirrors(options: OpenMirrorsOptions): Promise<OpenedMi
     const other = byId.get(id);
     if (other !== undefined) throw mirrorTwice([other, name], id);
     byId.set(id, name);
-    const store = options.readOnly ? new ReadOnlyStore(found.store) : found.store;
+    const { clock, callMsMax } = options;
+    const limited = new TimeLimitedStore(found.store, { name, clock, callMsMax });
+    const store = options.readOnly ? new ReadOnlyStore(limited) : limited;
     mirrors.push(isUnmarked ? { id, name, store, isUnmarked } : { id, name, store });
     if (isUnmarked) reportUnmarked(name, options.monitor);
   }

@@ -26,7 +26,6 @@ export interface Stored {
 export interface QuorumWriteOptions {
   readonly key: string;
   readonly parts: readonly Uint8Array[];
-  readonly bytes: number;
   readonly channels: readonly MirrorChannel[];
   readonly mirrorsMin: number;
   /** A mirror that is more objects behind than this is spared. */
@@ -74,9 +73,9 @@ export class QuorumWrite {
   }
 
   #start(channel: MirrorChannel): void {
-    const { key, parts, bytes, signal } = this.#options;
+    const { key, parts, signal } = this.#options;
     this.#pending.add(channel);
-    channel.write(key, parts, { bytes, signal }).then(
+    channel.write(key, parts, { signal }).then(
       () => this.#end(channel, () => this.#stored.push(channel.mirror.id)),
       (error: unknown) => this.#end(channel, () => this.#fail(channel, error)),
     );

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { RepositoryId } from '../base/index.ts';
 import { MemoryCatalog, type Catalog, type EntryRow } from '../catalog/index.ts';
 import type { MasterBundle } from '../crypto/index.ts';
-import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { isVersionsError, VersionsError, withLocalDisk } from '../errors/index.ts';
 import { decodeConfig, decodeMarker, type DecodedConfig } from '../format/index.ts';
 import { MirrorSet, type Mirror, type MirrorSetOptions, type Place } from '../mirror/index.ts';
 import {
@@ -48,7 +48,15 @@ export interface OpenOptions {
  * (WRONG_SECRET), `Conflict` (FOREIGN_LINEAGE, HISTORY_FORKED, TAKE_OVER_NEEDED), `Unsupported`,
  * `Unavailable` (QUORUM_LOST), `Corrupt`.
  */
-export async function openRepository(
+export function openRepository(
+  places: RepositoryPlaces,
+  options: OpenOptions,
+  context: Context,
+): Promise<Repository> {
+  return withLocalDisk(() => open(places, options, context));
+}
+
+async function open(
   places: RepositoryPlaces,
   options: OpenOptions,
   context: Context,
@@ -114,7 +122,7 @@ export async function openMirrorSet(
     ...options,
     readMarker: decodeMarker,
     readOwner: (config) => decodeConfig(config).config.repository,
-    limits: { behindMax },
+    limits: { behindMax, ...(context.callMsMax && { callMsMax: context.callMsMax }) },
     monitor: context.monitor,
     clock: context.clock,
     signal: context.signal,

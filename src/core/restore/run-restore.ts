@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootPath } from '../base/index.ts';
+import { withLocalDisk } from '../errors/index.ts';
 import { lookupNames, lstatIfExists, nativeCalls, RestoreTarget } from '../files/index.ts';
 import type { Context, Repository } from '../repository/index.ts';
 import { lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
@@ -25,7 +26,15 @@ import { verifyRestored } from './verify-restored.ts';
  * Nothing outside the target is ever written. A file that cannot be restored is a problem and stops
  * nothing. Interrupted, the same call goes on: what is there already is not fetched again.
  */
-export async function runRestore(
+export function runRestore(
+  repository: Repository,
+  options: RestoreOptions,
+  context: Context,
+): Promise<RestoreSummary> {
+  return withLocalDisk(() => restore(repository, options, context));
+}
+
+async function restore(
   repository: Repository,
   options: RestoreOptions,
   context: Context,

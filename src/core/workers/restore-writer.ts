@@ -1,9 +1,14 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
-import { bytesEqual, displayPath, isZero } from '../base/index.ts';
+import { bytesEqual, isZero } from '../base/index.ts';
 import { decompress } from '../compression/index.ts';
 import { open, type RepositoryKeys } from '../crypto/index.ts';
-import { errorMessage, isVersionsError } from '../errors/index.ts';
-import { applyMetadataToFd, RestoreTarget, type TargetMetadata } from '../files/index.ts';
+import { isVersionsError } from '../errors/index.ts';
+import {
+  applyMetadataToFd,
+  RestoreTarget,
+  targetError,
+  type TargetMetadata,
+} from '../files/index.ts';
 import { blockAad, decodeEntry, decodeObjectHeader, type TreeEntry } from '../format/index.ts';
 import {
   writeNumbers,
@@ -146,18 +151,11 @@ export class RestoreWriter {
     try {
       action();
     } catch (error) {
-      const known = isVersionsError(error);
-      if (known && error.kind === 'Internal') throw error;
+      if (isVersionsError(error, 'Internal')) throw error;
       file.failed = true;
       this.#close(file);
-      const message = known
-        ? error.message
-        : `Cannot write ${displayPath(file.file.path)}: ${errorMessage(error)}`;
-      result.failures.push({
-        file: number,
-        code: known ? error.code : 'TARGET_UNWRITABLE',
-        message,
-      });
+      const { code, message } = targetError(error, file.file.path, 'write');
+      result.failures.push({ file: number, code, message });
     }
   }
 

@@ -1,0 +1,110 @@
+/** A mistake that somebody could make, as a change of one place in the sources. */
+export interface Mutation {
+  readonly name: string;
+  /** Below `src/core`. */
+  readonly file: string;
+  /** Occurs once in the file. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * Mistakes in the rules that keep data safe. A simulation that does not fail with each of them
+ * proves nothing: `npm run test:sim -- --mutations` makes them one by one and tells.
+ */
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'a foreign lineage is not refused',
+    file: 'repository/mirror-history.ts',
+    from: 'if (await hasForeignLineage(mirror, lineages, look)) throw foreignLineage(mirror);',
+    to: '',
+  },
+  {
+    name: 'a second entry of one number is not refused',
+    file: 'repository/mirror-history.ts',
+    from: 'throw forkedHistory(mirror, entry.number);',
+    to: 'continue;',
+  },
+  {
+    name: 'entries that the catalog lacks are not brought in',
+    file: 'repository/mirror-history.ts',
+    from: 'for (const row of newer) await log.bringIn(row);',
+    to: '',
+  },
+  {
+    name: 'a machine that was connected for reading may write',
+    file: 'repository/open-repository.ts',
+    from: 'if (follows && !repository.readOnly) throw takeOverNeeded();',
+    to: '',
+  },
+  {
+    name: 'a take-over that was cut short counts as done',
+    file: 'repository/open-repository.ts',
+    from: "if ((await catalog.getMeta(metaKeys.filling)) === 'yes') throw connectUnfinished();",
+    to: '',
+  },
+  {
+    name: 'a pack is logged before it is stored',
+    file: 'repository/write-session.ts',
+    from: `const { settled } = await mirrors.put(packKey(pack.name), [bytes], { signal: this.#signal });
+    void settled.then(release, release);`,
+    to: `void mirrors.put(packKey(pack.name), [bytes], { signal: this.#signal }).then(({ settled }) => settled).then(release, release);`,
+  },
+  {
+    name: 'a commit does not wait for its packs',
+    file: 'repository/write-session.ts',
+    from: `  async commit(snapshot: SnapshotRecord, record: Uint8Array): Promise<void> {
+    await this.settle();`,
+    to: `  async commit(snapshot: SnapshotRecord, record: Uint8Array): Promise<void> {`,
+  },
+  {
+    name: 'a commit is reported before its entry is in the mirrors',
+    file: 'repository/entry-log.ts',
+    from: `await this.#options.mirrors.put(entryKey(row.lineage, row.number, row.hash), [bytes], {
+        signal: options.signal,
+      });
+      return row.number;`,
+    to: `void this.#options.mirrors.put(entryKey(row.lineage, row.number, row.hash), [bytes], {
+        signal: options.signal,
+      }).catch(() => {});
+      return row.number;`,
+  },
+  {
+    name: 'one copy is enough',
+    file: 'mirror/quorum-write.ts',
+    from: 'if (this.#stored.length >= mirrorsMin) this.#reach();',
+    to: 'if (this.#stored.length >= 1) this.#reach();',
+  },
+  {
+    name: 'an old state is taken as current',
+    file: 'repository/open-repository.ts',
+    from: 'return row.hash === state.tip.hash && row.lineage === state.tip.lineage;',
+    to: 'return true;',
+  },
+  {
+    name: 'old notes of what is unchanged are taken as current',
+    file: 'backup/open-local-state.ts',
+    from: 'if (!fits || !(await repository.holdsEntry(saved))) state.clear();',
+    to: '',
+  },
+  {
+    name: 'notes of what is unchanged are kept before the commit',
+    file: 'backup/run-backup.ts',
+    from: `await session.commit(record, chunk);
+  await keepState(work, saved);`,
+    to: `await keepState(work, saved);
+  await session.commit(record, chunk);`,
+  },
+  {
+    name: 'files that a killed run finished count though their chunks are not stored',
+    file: 'backup/recover-sessions.ts',
+    from: 'if (await isFinished(result, trees, repository)) finished.push(result);',
+    to: 'finished.push(result);',
+  },
+  {
+    name: 'chunks are not checked against their ids',
+    file: 'repository/chunk-reader.ts',
+    from: 'if (!bytesEqual(expected, id)) {',
+    to: 'if (expected.byteLength !== id.byteLength) {',
+  },
+];

@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { Simulation } from './simulation.ts';
+
+const { VERSIONS_TEST_STEPS, VERSIONS_TEST_SEED } = process.env;
+const steps = Number(VERSIONS_TEST_STEPS ?? 1200);
+const seed = VERSIONS_TEST_SEED ?? String(Date.now());
+/** A new world after so many. */
+const stepsPerWorld = 100;
+
+it(
+  `nothing that was promised is lost in ${steps} steps`,
+  async () => {
+    process.stdout.write(`seed ${seed}\n`);
+    const counts = new Map<string, number>();
+    let snapshots = 0;
+    for (let done = 0; done < steps; done += stepsPerWorld) {
+      const worldSeed = `${seed}/${done / stepsPerWorld}`;
+      using simulation = await Simulation.begin(worldSeed);
+      try {
+        for (let step = 0; step < Math.min(stepsPerWorld, steps - done); step++) {
+          await simulation.step();
+        }
+        await simulation.end();
+      } catch (error) {
+        const history = simulation.history.slice(-40).join('\n');
+        const step = done + simulation.steps;
+        throw new Error(`Step ${step} of ${worldSeed}: ${String(error)}\n${history}`, {
+          cause: error,
+        });
+      }
+      for (const [name, count] of simulation.counts) {
+        counts.set(name, (counts.get(name) ?? 0) + count);
+      }
+      snapshots += simulation.snapshotsPromised;
+    }
+    process.stdout.write(`${JSON.stringify({ snapshots, ...Object.fromEntries(counts) })}\n`);
+    expect(snapshots).toBeGreaterThan(steps / 20);
+  },
+  steps * 5000,
+);
