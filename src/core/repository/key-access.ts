@@ -1,4 +1,4 @@
-import { isObjectHash, type ObjectHash, type Random, type RepositoryId } from '../base/index.ts';
+import type { ObjectHash, Random, RepositoryId } from '../base/index.ts';
 import {
   kdfParametersFor,
   MasterBundle,
@@ -9,11 +9,11 @@ import {
   type Secret,
   type Suite,
 } from '../crypto/index.ts';
-import { isVersionsError, VersionsError } from '../errors/index.ts';
-import { decodeKeyObject, encodeKeyObjectStart, objectHashOf, saltBytes } from '../format/index.ts';
+import { VersionsError } from '../errors/index.ts';
+import { encodeKeyObjectStart, objectHashOf, saltBytes } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import type { SecretSource } from './context.ts';
-import { keyObjectKey } from './object-keys.ts';
+import { keyCandidates, noteFailure, type KeyFailures } from './key-candidates.ts';
 
 export interface KeyObject {
   readonly bytes: Uint8Array;
@@ -51,56 +51,28 @@ export async function unlock(
   suite: Suite,
   source: SecretSource,
 ): Promise<MasterBundle> {
-  const names = await keyObjectNames(mirrors);
+  const failures: KeyFailures = {};
+  const candidates = keyCandidates(mirrors, repository, suite, failures);
   let secret: Secret | undefined;
-  let wrong: VersionsError | undefined;
-  let damaged: unknown;
-  for (const name of names) {
+  for await (const object of candidates) {
+    secret ??=
+      suite === 0 ? { kind: 'none' } : typeof source === 'function' ? await source() : source;
     try {
-      const bytes = await mirrors.get(keyObjectKey(name), {
-        accept: (read) => objectHashOf(read) === name,
-      });
-      const object = decodeKeyObject(bytes);
-      if (object.header.repository !== repository) continue;
-      secret ??=
-        suite === 0 ? { kind: 'none' } : typeof source === 'function' ? await source() : source;
-      const place = { suite: object.header.suite, salt: object.header.salt, aad: object.aad };
-      if (place.suite !== suite) continue;
+      const place = { suite, salt: object.header.salt, aad: object.aad };
       const plain = await openBundle(object.sealed, secret, object.parameters, place);
       return MasterBundle.decode(plain, repository);
     } catch (error) {
-      if (isVersionsError(error, 'Denied')) wrong = error;
-      else if (isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) damaged = error;
-      else throw error;
+      noteFailure(failures, error);
     }
   }
-  if (wrong !== undefined) throw wrong;
+  if (failures.wrong !== undefined) throw failures.wrong;
   throw new VersionsError(
     'Corrupt',
     'NO_KEY_OBJECT',
     'No mirror has a key object that can be read',
     {
       hint: 'Add a mirror that is whole, or copy its keys/ directory into this one',
-      cause: damaged,
+      cause: failures.damaged,
     },
   );
-}
-
-/** What any mirror lists: one may lack some, or not be listable at all. */
-async function keyObjectNames(mirrors: MirrorSet): Promise<readonly ObjectHash[]> {
-  const names = new Set<ObjectHash>();
-  let failure: VersionsError | undefined;
-  for (const { store } of mirrors.mirrors) {
-    try {
-      for await (const { key } of store.list('keys/')) {
-        const name = key.slice('keys/'.length);
-        if (isObjectHash(name)) names.add(name);
-      }
-    } catch (error) {
-      if (!isVersionsError(error, 'Unavailable', 'Denied', 'NotFound')) throw error;
-      failure = error;
-    }
-  }
-  if (names.size === 0 && failure !== undefined) throw failure;
-  return [...names];
 }

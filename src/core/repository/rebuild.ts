@@ -123,6 +123,8 @@ async function longestChain(
         reached.set(entry.hash, { entry, before: previous });
       } catch (error) {
         if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
+        const isForged = error.code === 'ENTRY_FORGED';
+        options.monitor.problem(isForged ? error : unreadableEntry(entry, error));
       }
     }
     if (next.size === 0) break;
