@@ -16,8 +16,6 @@ export interface GetOptions extends CallOptions {
 export interface PutOptions extends CallOptions {
   /** Fail with `Conflict` if the key exists. Honoured only where `properties.conditionalPut`. */
   readonly ifAbsent?: boolean | undefined;
-  /** It is seldom read: the store may keep it where it is cheap to keep and dear or slow to read. */
-  readonly archivable?: boolean | undefined;
 }
 
 export interface StoreProperties {

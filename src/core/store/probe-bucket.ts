@@ -1,4 +1,4 @@
-import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
+import type { PutObjectCommandInput, StorageClass } from '@aws-sdk/client-s3';
 import { createHash } from 'node:crypto';
 import { isVersionsError } from '../errors/index.ts';
 import type { ProbeAnswer, ProbeOptions, ProbeQuestion } from './probe-answer.ts';
@@ -159,14 +159,10 @@ class BucketProbe {
   async storageClass(): Promise<Answer> {
     const { storageClass } = this.#store.place;
     if (storageClass === undefined) return fact('none asked for');
-    const key = `${this.#prefix}class`;
-    const { signal } = this.#options;
-    try {
-      await this.#store.put(key, [this.#bytes], { archivable: true, signal });
-    } catch (error) {
-      if (!isVersionsError(error, 'Usage', 'Unsupported')) throw error;
-      return bad(`${storageClass} is refused`);
-    }
+    // Which classes there are, the provider decides.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const more = { StorageClass: storageClass as StorageClass };
+    if ((await this.#put('class', more)) !== 'stored') return bad(`${storageClass} is refused`);
     const kept = await this.#send(async ({ sdk, client }, input) => {
       const answer = await client.send(new sdk.HeadObjectCommand(input('class')));
       return answer.StorageClass ?? 'STANDARD';

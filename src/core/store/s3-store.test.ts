@@ -8,6 +8,7 @@ import {
   keysOf,
   objectStoreContract,
 } from '../../../test/contract/object-store.ts';
+import { createTestPack } from '../../../test/support/test-pack.ts';
 import { doubleAccount, S3Double } from '../../../test/support/s3-double/s3-double.ts';
 import type { ObjectVersion } from './abilities.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -105,10 +106,12 @@ describe('an object on its way into a bucket', () => {
     expect(double.requests.at(-1)?.headers['if-none-match']).toBeUndefined();
   });
 
-  it('gets the storage class only if it is seldom read, and the lock only if it should have one', async () => {
+  it('gets the storage class only if it is file data, and the lock only if it should have one', async () => {
     const store = bare('&storage-class=STANDARD_IA&lock-days=10&lock-mode=compliance');
-    await store.put(packKeyOf(part), [part], { archivable: true });
-    await store.put(packKeyOf(noise), [noise]);
+    const pack = createTestPack('data', 5000);
+    const trees = Buffer.concat([pack.bytes.subarray(0, 9), Buffer.of(2), pack.bytes.subarray(10)]);
+    await store.put(pack.key, [pack.bytes.subarray(0, 30), pack.bytes.subarray(30)]);
+    await store.put(packKeyOf(trees), [trees]);
     await store.put('config', [part]);
     const [data, tree, config] = double.requests.map(({ headers }) => headers);
     expect(data?.['x-amz-storage-class']).toBe('STANDARD_IA');
@@ -148,8 +151,9 @@ describe('an object on its way out of a bucket', () => {
   });
 
   it('that is archived is named', async () => {
-    const store = bare('&storage-class=GLACIER');
-    await store.put(packKeyOf(part), [part], { archivable: true });
+    const store = bare();
+    // A rule of the bucket moved it.
+    double.bucket().put(packKeyOf(part), { bytes: Buffer.from(part), storageClass: 'GLACIER' });
     expect(await failureOf(store.get(packKeyOf(part)))).toBe('Unavailable OBJECT_ARCHIVED');
     expect(await store.head(packKeyOf(part))).toEqual({ key: packKeyOf(part), bytes: 1000 });
   });

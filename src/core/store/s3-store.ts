@@ -23,7 +23,7 @@ import {
   type StoreCredentials,
 } from './s3-client.ts';
 import { isExpired, s3ErrorFrom, statusOf } from './s3-errors.ts';
-import { contentHashOf, isLockedKey } from './s3-keys.ts';
+import { contentHashOf, isDataPack, isLockedKey } from './s3-keys.ts';
 import { listS3 } from './s3-list.ts';
 import { parseS3Url, type S3Place } from './s3-url.ts';
 import { objectNotFound, storeReadOnly } from './store-errors.ts';
@@ -88,8 +88,8 @@ export class S3Store implements ObjectStore, VersionedStore {
         Body: body,
         ContentLength: bytes,
         ...(conditional && { IfNoneMatch: '*' }),
-        ...(options.archivable === true &&
-          isStorageClass(storageClass) && { StorageClass: storageClass }),
+        ...(isStorageClass(storageClass) &&
+          isDataPack(key, body) && { StorageClass: storageClass }),
         ...this.#checksum(sha256),
         ...this.#lock(key),
       };

@@ -126,6 +126,10 @@ function flagOf(text: string | undefined): boolean | undefined {
 }
 
 function storageClassOf(text: string | undefined): string | undefined {
+  // What was just stored could not be read back, by healing neither.
+  if (/^(GLACIER|DEEP_ARCHIVE)$/i.test(text ?? '')) {
+    throw invalid('has a storage-class that cannot be read at once; GLACIER_IR can');
+  }
   if (text === undefined || /^[A-Z0-9_-]{1,64}$/i.test(text)) return text?.toUpperCase();
   throw invalid('has a storage-class that is none, such as STANDARD_IA or GLACIER_IR');
 }
