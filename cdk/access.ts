@@ -21,13 +21,13 @@ export const objectKeys: readonly string[] = [
   'checkpoints/*',
 ];
 
-/** Reading only the marker, which says whose copy a place holds. */
+/** Reading only what says whose copy a place holds: its marker, and the configuration beside it. */
 export function readMarker(deployment: Deployment, mirror: MirrorDeployment): PolicyStatement[] {
   if (mirror.kind === 'other') return [];
   return [
     new PolicyStatement({
       actions: ['s3:GetObject'],
-      resources: objectArns(bucketPlaceOf(deployment, mirror), ['mirror']),
+      resources: objectArns(bucketPlaceOf(deployment, mirror), ['mirror', 'config']),
     }),
   ];
 }
