@@ -52,7 +52,16 @@ export {
   type SyncPlan,
   type SyncSummary,
 } from './repository/index.ts';
-export { rebuildCatalog, type Rebuilt, type RebuildOptions } from './rebuild/index.ts';
+export {
+  copyCatalog,
+  rebuildCatalog,
+  verifyCatalog,
+  type CopiedCatalog,
+  type CatalogCopyOptions,
+  type Rebuilt,
+  type RebuildOptions,
+  type VerifiedCatalog,
+} from './rebuild/index.ts';
 export {
   findSnapshot,
   fitsFilter,

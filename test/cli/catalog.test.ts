@@ -14,6 +14,45 @@ beforeEach(async () => {
 });
 afterEach(() => machine[Symbol.dispose]());
 
+describe('catalog copy', () => {
+  it('moves the catalog, changes the configuration, and closes the old one', async () => {
+    const url = `sqlite:${machine.path('other', 'new.db')}`;
+    const { code, summary } = await machine.run(['catalog', 'copy', '--to', url, '--json']);
+    expect(summary).toMatchObject({ command: 'catalog copy', to: url, snapshots: 1, entries: 4 });
+    expect(code).toBe(0);
+    const text = await readFile(machine.path(config), 'utf8');
+    expect(text).toContain(`catalog = "${url}"`);
+    // The cache has moved with it: nothing is read again.
+    const again = await machine.run(['backup', 'data', '--json']);
+    expect(again.summary).toMatchObject({ filesUnchanged: 1, filesNew: 0, exitCode: 0 });
+    await writeFile(machine.path(config), text.replace(url, `sqlite:${machine.path(catalog)}`));
+    const old = await machine.run(['backup', 'data', '--json']);
+    expect(exitErrorIn(old)).toMatchObject({ code: 'CATALOG_MOVED' });
+    expect(old.code).toBe(11);
+  });
+
+  it('wants a place', async () => {
+    const outcome = await machine.run(['catalog', 'copy']);
+    expect(outcome.stderr).toMatch(/^error: .*\nhint: versions catalog copy --to URL/);
+    expect(outcome.code).toBe(2);
+  });
+});
+
+describe('catalog verify', () => {
+  it('ends with 0 if all is well, with 20 and what is wrong if not', async () => {
+    const well = await machine.run(['catalog', 'verify']);
+    expect(well.stdout).toMatch(/^catalog of home: 3 journal entries, .* 0 findings, 0 lost\n$/);
+    expect(well.code).toBe(0);
+    const old = await readFile(machine.path(catalog));
+    await machine.run(['backup', 'data']);
+    await writeFile(machine.path(catalog), old);
+    const { code, documents, summary } = await machine.run(['catalog', 'verify', '--json']);
+    expect(code).toBe(20);
+    expect(documents[0]).toMatchObject({ type: 'finding', kind: 'stale', mirror: '(catalog)' });
+    expect(summary).toMatchObject({ entries: 3, snapshots: 1, findings: 5, lost: 0 });
+  });
+});
+
 describe('catalog rebuild', () => {
   it('is what a missing, empty or damaged catalog asks for', async () => {
     const whole = await readFile(machine.path(catalog));

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertSound, type TreeImage } from '../support/assert-sound.ts';
+import { assertRestores, assertSound, type TreeImage } from '../support/assert-sound.ts';
+import { copiedCatalogUrl } from '../support/copied-catalog-url.ts';
 import type { CrashOrder } from '../support/crash-child.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { createTestRepository, type TestRepository } from '../support/test-repository.ts';
@@ -59,6 +60,8 @@ const cases = [
   { name: 'connect --take-over', operation: 'take-over', snapshots: 1 },
   { name: 'a restore', operation: 'restore', snapshots: 1 },
   { name: 'verify', operation: 'verify', snapshots: 1 },
+  { name: 'catalog rebuild, without any journal', operation: 'rebuild', snapshots: 1 },
+  { name: 'catalog copy', operation: 'copy', snapshots: 1 },
 ] as const;
 
 describe.each(cases)('killed at every call of $name', ({ operation, snapshots }) => {
@@ -74,6 +77,11 @@ describe.each(cases)('killed at every call of $name', ({ operation, snapshots })
       const { summary } = await repository.backup(source);
       images.set(summary.snapshotId ?? '', treeImage(source));
       changeSource(source);
+    }
+    if (operation === 'rebuild') {
+      for (const number of [1, 2])
+        rmSync(`${repository.mirror(number)}/journal`, { recursive: true });
+      rmSync(repository.catalogFile);
     }
     world = { repository, images };
     using probe = copyOf(world.repository);
@@ -92,6 +100,10 @@ describe.each(cases)('killed at every call of $name', ({ operation, snapshots })
         using copy = copyOf(world.repository);
         if ((await run(orderOf(copy, operation, killAt))) === undefined) kills += 1;
         try {
+          if (operation === 'rebuild' || operation === 'copy') {
+            await assertCatalogBack(copy, operation, world.images);
+            continue;
+          }
           if (operation === 'take-over') await run(orderOf(copy, operation, 0));
           if (operation === 'restore') await assertGoesOn(copy, world.images);
           await assertSound(copy, { source: copy.path('source'), images: world.images });
@@ -106,6 +118,29 @@ describe.each(cases)('killed at every call of $name', ({ operation, snapshots })
     expect(kills).toBeGreaterThan(calls - 5);
   });
 });
+
+/** The same command once more brings the catalog, and with it everything; then history goes on. */
+async function assertCatalogBack(
+  repository: TestRepository,
+  operation: 'rebuild' | 'copy',
+  images: ReadonlyMap<string, TreeImage>,
+): Promise<void> {
+  await run(orderOf(repository, operation, 0));
+  const isCopied = operation === 'copy';
+  const place = {
+    catalog: copiedCatalogUrl(repository.root),
+    cacheDir: repository.path('cache-2'),
+  };
+  const now = isCopied ? repository.with(place) : repository;
+  expect((await now.snapshots()).map(({ id }) => id)).toEqual([...images.keys()]);
+  const source = repository.path('source');
+  const { problems } = await now.backup(source);
+  expect(problems).toEqual([]);
+  await assertRestores(now, { source, images });
+  const { monitor } = await now.verify('structure');
+  expect(monitor.findings).toEqual([]);
+  expect(existsSync(repository.path('copied.db'))).toBe(isCopied);
+}
 
 /** A restore that was killed goes on in the same target. */
 async function assertGoesOn(

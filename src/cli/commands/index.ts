@@ -28,6 +28,8 @@ export const commandModules: Readonly<
   'mirror sync': () => import('./mirror-sync.ts'),
   'mirror set': () => import('./mirror-set.ts'),
   'catalog rebuild': () => import('./catalog-rebuild.ts'),
+  'catalog verify': () => import('./catalog-verify.ts'),
+  'catalog copy': () => import('./catalog-copy.ts'),
   'key export': () => import('./key-export.ts'),
   'config show': () => import('./config-show.ts'),
   'config path': () => import('./config-path.ts'),

@@ -400,7 +400,7 @@ export const optionTable: readonly OptionDefinition[] = [
     value: 'URL',
     scope: 'none',
     env: false,
-    commands: ['catalog rebuild'],
+    commands: ['catalog rebuild', 'catalog copy'],
     help: 'where the catalog is to be from now on: sqlite:PATH or dynamodb://TABLE',
     defaultText: 'where it was',
   },

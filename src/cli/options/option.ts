@@ -22,6 +22,8 @@ export type CommandName =
   | 'mirror sync'
   | 'mirror set'
   | 'catalog rebuild'
+  | 'catalog verify'
+  | 'catalog copy'
   | 'key export'
   | 'config show'
   | 'config path'

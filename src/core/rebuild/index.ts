@@ -9,4 +9,6 @@
  * - a run that was killed at any moment goes on where it stopped when it is run again;
  * - a catalog file that was there is kept beside the new one.
  */
+export { copyCatalog, type CopiedCatalog, type CatalogCopyOptions } from './copy-catalog.ts';
 export { rebuildCatalog, type Rebuilt, type RebuildOptions } from './rebuild-catalog.ts';
+export { verifyCatalog, type VerifiedCatalog } from './verify-catalog.ts';

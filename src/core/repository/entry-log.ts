@@ -19,6 +19,7 @@ import {
 } from '../format/index.ts';
 import type { Mirror, MirrorSet } from '../mirror/index.ts';
 import { isAuthenticEntry, openEntry, sealEntry, type SealedEntry } from './entry-codec.ts';
+import { assertNotMoved } from './moved-catalog.ts';
 import { entryKey, payloadKey } from './object-keys.ts';
 import type { RepositoryState } from './repository-state.ts';
 
@@ -122,6 +123,8 @@ export class EntryLog {
       } catch (error) {
         if (!isVersionsError(error, 'Conflict')) throw error;
         await this.catchUp();
+        // What was faster may have been the entry that closes this catalog.
+        if (options.lineage === undefined) await assertNotMoved(this.#options.catalog);
         continue;
       }
       const { bytes } = entry;

@@ -22,6 +22,7 @@ export {
 } from './chunk-reader.ts';
 export { connectRepository, type ConnectOptions, type Connected } from './connect-repository.ts';
 export {
+  doorsOf,
   openPlaces,
   type Context,
   type Doors,
@@ -30,7 +31,7 @@ export {
 } from './context.ts';
 export { copyMissing } from './behind-mirrors.ts';
 export { Debts } from './debts.ts';
-export { keptPartials, mergeStrays } from './merge-strays.ts';
+export { findStrays, keptPartials, mergeStrays } from './merge-strays.ts';
 export { metaKeys } from './meta-keys.ts';
 export { forgetCaches, prepareCatalog } from './prepare-catalog.ts';
 export { expectedObjects } from './expected-objects.ts';

@@ -13,4 +13,8 @@ export const metaKeys = {
   stored: 'stored',
   /** Id of the lineage that a rebuild of this catalog began. */
   rebuild: 'rebuild',
+  /** Id of the lineage with which this catalog was closed when it was copied. */
+  copy: 'copy',
+  /** URL of the catalog that took the place of this one; empty if it is in use again. */
+  movedTo: 'moved-to',
 } as const;

@@ -22,6 +22,7 @@ import { findLostPacks } from './lost-packs.ts';
 import { absentMembers, assertMembers } from './membership.ts';
 import { hasForeignHistory, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { metaKeys } from './meta-keys.ts';
+import { assertNotMoved } from './moved-catalog.ts';
 import { configKey } from './object-keys.ts';
 import { readHistory } from './rebuild.ts';
 import { RepositoryState } from './repository-state.ts';
@@ -40,6 +41,8 @@ export interface OpenOptions {
   readonly readOnly: boolean;
   /** Lets the ledger be written, though nothing else is: for what verifying learns. */
   readonly notesHealth?: boolean | undefined;
+  /** The place to which the catalog is being moved: it may be closed on behalf of that. */
+  readonly movingTo?: string | undefined;
 }
 
 /**
@@ -83,7 +86,7 @@ async function open(
       context,
     );
     if (places.catalog === undefined) await fillCatalog(repository, context);
-    else await readJournal(repository, context);
+    else await readJournal(repository, options.movingTo, context);
     if (!readOnly) await prepareForWriting(repository, context);
     // For reading too: what was lost may be stored again in other packs.
     await noteLostPacks(repository, context);
@@ -287,13 +290,18 @@ export async function checkCatalogOwner(catalog: Catalog, id: RepositoryId): Pro
   }
 }
 
-async function readJournal(repository: Repository, context: Context): Promise<void> {
+async function readJournal(
+  repository: Repository,
+  movingTo: string | undefined,
+  context: Context,
+): Promise<void> {
   const { catalog } = repository;
   await checkCatalogOwner(catalog, repository.id);
   if ((await catalog.getMeta(metaKeys.filling)) === 'yes') throw connectUnfinished();
   await repository.log.catchUp();
   // A mirror without a journal is no mirror: something was here.
   if (repository.state.tip === undefined) throw catalogEmpty(catalog.location);
+  if (!repository.readOnly) await assertNotMoved(catalog, movingTo);
   const follows = (await catalog.getMeta(metaKeys.follower)) === 'yes';
   if (follows && !repository.readOnly) throw takeOverNeeded();
   if (repository.readOnly) await followMirrors(repository, context);
