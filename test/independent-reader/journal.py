@@ -98,6 +98,8 @@ def _check_record(record):
         parse_snapshot(field(record, "snapshot", dict))
     elif kind == "end":
         field(record, "session", 16)
+    elif kind == "merged":
+        field(record, "entries", [32])
     elif kind == "forget":
         field(record, "snapshots", [16])
     elif kind == "mirrors":

@@ -8,6 +8,7 @@ The last line is `N passed, N failed`.
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,23 @@ class Scenarios:
             what = f"{name}: extract {number + 1}"
             self.test(what, lambda: self._extract(name, mirror, number, source, state))
 
+        if name == "password":
+            self._rebuilt(name, mirrors, (source, states))
+
+    def _rebuilt(self, name, mirrors, saved):
+        """With a new lineage behind the journal, and with one that was made from packs alone."""
+        source, states = saved
+        for what in ("rebuilt", "rebuilt without a journal"):
+            if what != "rebuilt":
+                for mirror in mirrors:
+                    shutil.rmtree(os.path.join(mirror, "journal"))
+            self.test(f"{name}: {what}", lambda: self._versions(name, "catalog", "rebuild"))
+            self.test(f"{name}: {what}: check", lambda: self._read(name, mirrors[0], "check"))
+            for number, state in enumerate(states):
+                extract = f"{name}: {what}: extract {number + 1}"
+                where = (name, mirrors[1], number, source, state, what.replace(" ", "-"))
+                self.test(extract, lambda: self._extract(*where))
+
     def _init(self, name, mirrors):
         flags = [f"--mirror={os.path.basename(path)}={path}" for path in mirrors]
         if name == "unencrypted":
@@ -124,12 +142,12 @@ class Scenarios:
         expected = [one["id"] for one in manifest["snapshots"]]
         require(found == expected, f"{found} are not {expected}")
 
-    def _extract(self, name, mirror, number, source, state):
+    def _extract(self, name, mirror, number, source, state, target="extracted"):
         snapshots = self._read(name, mirror, "snapshots")
         require(len(snapshots) == 2, f"there are {len(snapshots)} snapshots")
         require(snapshots[number]["paths"] == [source], "another path was saved")
         # Beside the source, so that it is a file system with the same abilities.
-        target = f"{source}-{number}-extracted"
+        target = f"{source}-{number}-{target}"
         self._read(name, mirror, "extract", snapshots[number]["id"], target)
         found = sources.differences(state, sources.describe(target + source))
         require(found == [], "\n".join(found[:10]))
