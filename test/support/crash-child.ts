@@ -7,36 +7,23 @@ import { openCatalog } from '../../src/core/catalog/index.ts';
 import {
   CollectingMonitor,
   connectRepository,
-  copyCatalog,
   type Context,
   type Doors,
-  rebuildCatalog,
   type RepositoryPlaces,
 } from '../../src/core/index.ts';
 import { openStore, RecordingStore } from '../../src/core/store/index.ts';
-import { copiedCatalogUrl } from './copied-catalog-url.ts';
 import { RecordingCatalog } from './recording-catalog.ts';
 import { cheapContext, TestRepository, testSecret } from './test-repository.ts';
 
 export interface CrashOrder {
   readonly root: string;
   readonly places: RepositoryPlaces;
-  readonly operation: 'backup' | 'take-over' | 'restore' | 'verify' | 'rebuild' | 'copy';
+  readonly operation: 'backup' | 'take-over' | 'restore' | 'verify';
   /** What is saved; a restore goes to `target` below the root. */
   readonly source: string;
   /** Number of the call, counted from 1; 0: never. */
   readonly killAt: number;
 }
-
-const placesWithCatalog = (): RepositoryPlaces & { readonly catalog: string } => ({
-  ...order.places,
-  catalog: order.places.catalog ?? '',
-});
-const fullContext = (): Context => ({
-  ...cheapContext,
-  ...context,
-  monitor: new CollectingMonitor(),
-});
 
 const order = JSON.parse(process.argv[2] ?? '{}') as CrashOrder;
 let calls = 0;
@@ -66,18 +53,8 @@ switch (order.operation) {
   case 'verify':
     await repository.verify('data');
     break;
-  case 'rebuild':
-    await rebuildCatalog(placesWithCatalog(), { secret: testSecret }, fullContext());
-    break;
-  case 'copy':
-    await copyCatalog(
-      placesWithCatalog(),
-      { secret: testSecret, to: copiedCatalogUrl(order.root) },
-      fullContext(),
-    );
-    break;
   case 'take-over': {
-    const full = fullContext();
+    const full = { ...cheapContext, ...context, monitor: new CollectingMonitor() };
     await connectRepository(order.places, { secret: testSecret, takeOver: true }, full);
   }
 }
