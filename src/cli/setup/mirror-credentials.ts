@@ -9,6 +9,7 @@ import {
   VersionsError,
 } from '../../core/index.ts';
 import type { Io } from '../io.ts';
+import { childEnvironment } from './child-environment.ts';
 
 const textBytesMax = 64 * 1024;
 const commandMsMax = 60_000;
@@ -120,11 +121,11 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-async function runCommand(command: string, { env }: Pick<Io, 'env'>): Promise<string> {
+async function runCommand(command: string, io: Pick<Io, 'env'>): Promise<string> {
   const child = spawn(command, {
     shell: true,
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...env },
+    env: childEnvironment(io),
     timeout: commandMsMax,
   });
   const { promise, resolve } = Promise.withResolvers<string>();

@@ -10,6 +10,7 @@ import {
 } from '../../core/index.ts';
 import type { Io } from '../io.ts';
 import type { Settings } from '../options/settings.ts';
+import { childEnvironment } from './child-environment.ts';
 import { askSecret, canAsk } from './prompt.ts';
 
 const secretBytesMax = 64 * 1024;
@@ -127,10 +128,11 @@ async function readSecretFile(path: string): Promise<string> {
   }
 }
 
-async function runCommand(command: string, { stdin, env }: Io): Promise<string> {
+async function runCommand(command: string, io: Io): Promise<string> {
   // A command may ask on the terminal itself, but must not eat data that comes on standard input.
-  const input = stdin.isTTY === true ? 'inherit' : 'ignore';
-  const child = spawn(command, { shell: true, stdio: [input, 'pipe', 'inherit'], env: { ...env } });
+  const input = io.stdin.isTTY === true ? 'inherit' : 'ignore';
+  const env = childEnvironment(io);
+  const child = spawn(command, { shell: true, stdio: [input, 'pipe', 'inherit'], env });
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   child.on('error', reject);
   child.on('close', (code, signal) => resolve(signal ?? String(code)));

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { assert, type BackupOptions, VersionsError } from '../../core/index.ts';
 import type { Session } from '../session.ts';
+import { childEnvironment } from './child-environment.ts';
 
 type StdinOption = NonNullable<BackupOptions['stdin']>;
 
@@ -53,7 +54,7 @@ export class StdinSource implements Disposable {
     signal.throwIfAborted();
     const child = spawn(program, [...args], {
       stdio: ['inherit', 'pipe', 'inherit'],
-      env: { ...io.env },
+      env: childEnvironment(io),
       cwd: io.directory,
     });
     this.#child = child;
