@@ -24,6 +24,7 @@ export {
   applySync,
   changeMembership,
   connectRepository,
+  extendLocks,
   initRepository,
   lookAt,
   markerIdAt,

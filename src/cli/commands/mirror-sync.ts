@@ -1,5 +1,6 @@
 import {
   applySync,
+  extendLocks,
   type Mirror,
   mirrorUnknown,
   planSync,
@@ -18,6 +19,7 @@ interface Sums {
   objects: number;
   bytes: number;
   left: number;
+  locked: number;
 }
 
 export async function run(session: Session): Promise<CommandResult> {
@@ -27,7 +29,7 @@ export async function run(session: Session): Promise<CommandResult> {
   const { targets, absent } = targetsOf(repository, operands);
   session.showProgress();
   const dryRun = settings.flag('dry-run');
-  const sums: Sums = { objects: 0, bytes: 0, left: 0 };
+  const sums: Sums = { objects: 0, bytes: 0, left: 0, locked: 0 };
   for (const mirror of targets) {
     const plan = await planSync(repository, mirror, signal);
     for (const key of plan.damaged) {
@@ -36,6 +38,7 @@ export async function run(session: Session): Promise<CommandResult> {
     sums.left += plan.damaged.length;
     if (dryRun) report(session, plan, sums);
     else await sync(session, repository, { plan, sums });
+    if (!dryRun && settings.flag('extend-locks')) await lock(session, repository, { mirror, sums });
   }
   for (const name of absent)
     output.note(`Mirror ${safeText(name)} is not here and was not synced.`);
@@ -78,6 +81,18 @@ function report({ output, measures }: Session, plan: SyncPlan, sums: Sums): void
     bytesOwed: bytes,
     objectsDamaged: damaged.length,
   });
+}
+
+/** What could not be locked was told, and is left. */
+async function lock(
+  { output, signal }: Session,
+  repository: Repository,
+  { mirror, sums }: { readonly mirror: Mirror; readonly sums: Sums },
+): Promise<void> {
+  const { locked, left } = await extendLocks(repository, mirror, signal);
+  sums.locked += locked;
+  sums.left += left;
+  output.line(`${safeText(mirror.name)}  ${formatCounted(locked, 'object')} locked anew`);
 }
 
 async function sync(

@@ -11,6 +11,14 @@ export const mirrorOptions: readonly OptionDefinition[] = [
     help: 'do not fill the new mirror now',
   },
   {
+    name: 'extend-locks',
+    kind: 'flag',
+    scope: 'none',
+    env: false,
+    commands: ['mirror sync'],
+    help: 'also lock anew, for lock-days from now, what a mirror with lock-days in its URL must keep',
+  },
+  {
     name: 'lost',
     kind: 'flag',
     scope: 'none',

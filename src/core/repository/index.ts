@@ -47,6 +47,7 @@ export {
   type RemovalOptions,
   type RemovalPlan,
 } from './remove-mirror.ts';
+export { extendLocks, type ExtendedLocks } from './extend-locks.ts';
 export {
   applySync,
   planFill,

@@ -14,16 +14,40 @@ export interface ObjectVersion extends ObjectInfo {
   readonly version: string;
 }
 
+/** A store whose objects nobody may delete for a while. */
+export interface LockingStore {
+  /** Whether the object is one that is locked here. */
+  locks(key: string): boolean;
+  /** Locks it for as long again as if it were stored now. Errors: those of `ObjectStore.get`. */
+  extendLock(key: string, options?: CallOptions): Promise<void>;
+}
+
 /** The store, or one that it decorates, as one that keeps versions; undefined if none does. */
 export function versionedStoreIn(store: ObjectStore): VersionedStore | undefined {
+  return firstIn(store, isVersioned);
+}
+
+/** The same for one that locks objects. */
+export function lockingStoreIn(store: ObjectStore): LockingStore | undefined {
+  return firstIn(store, isLocking);
+}
+
+function firstIn<T>(
+  store: ObjectStore,
+  isSuch: (each: ObjectStore) => each is ObjectStore & T,
+): T | undefined {
   for (let each: ObjectStore | undefined = store; each !== undefined; each = innerOf(each)) {
-    if (isVersioned(each)) return each;
+    if (isSuch(each)) return each;
   }
   return undefined;
 }
 
 function innerOf(store: ObjectStore): ObjectStore | undefined {
   return store instanceof ForwardingStore ? store.decorated : undefined;
+}
+
+function isLocking(store: ObjectStore): store is ObjectStore & LockingStore {
+  return 'locks' in store && 'extendLock' in store;
 }
 
 function isVersioned(store: ObjectStore): store is ObjectStore & VersionedStore {

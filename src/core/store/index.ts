@@ -9,7 +9,13 @@
  * `LimitedStore` (calls at once), `RetryingStore` (so that a wait between attempts takes no place),
  * `ReadOnlyStore`. `openStore` puts the first two around a bucket. `RecordingStore` and `FaultyStore` are for tests.
  */
-export { versionedStoreIn, type ObjectVersion, type VersionedStore } from './abilities.ts';
+export {
+  lockingStoreIn,
+  type LockingStore,
+  versionedStoreIn,
+  type ObjectVersion,
+  type VersionedStore,
+} from './abilities.ts';
 export { CappedStore } from './capped-store.ts';
 export { cancelled, raceAbort, throwIfAborted } from './cancel.ts';
 export {

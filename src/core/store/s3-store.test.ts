@@ -10,7 +10,7 @@ import {
 } from '../../../test/contract/object-store.ts';
 import { createTestPack } from '../../../test/support/test-pack.ts';
 import { doubleAccount, S3Double } from '../../../test/support/s3-double/s3-double.ts';
-import type { ObjectVersion } from './abilities.ts';
+import { lockingStoreIn, type ObjectVersion } from './abilities.ts';
 import type { ObjectStore } from './object-store.ts';
 import { openStore } from './open-store.ts';
 import { S3Store } from './s3-store.ts';
@@ -388,5 +388,35 @@ describe('a bucket that keeps versions', () => {
     ]);
     double.on('GET', /^$/, { status: 501, code: 'NotImplemented' });
     expect(await versionsOf('config')).toEqual([]);
+  });
+});
+
+describe('a lock', () => {
+  it('is extended from now on, never shortened, and only where something is locked', async () => {
+    double.bucket('locked', { isVersioned: true });
+    const open = (days: number): S3Store => {
+      const url = double.url('locked', `&lock-days=${days}`);
+      const store = S3Store.open(url, { credentials });
+      stores.push(store);
+      return store;
+    };
+    const key = packKeyOf(part);
+    await open(5).put(key, [part]);
+    const until = (): number => double.bucket('locked').get(key)?.retainUntil ?? 0;
+    const before = until();
+    await open(7).extendLock(key);
+    expect(Math.round((until() - before) / 86_400_000)).toBe(2);
+    expect(await failureOf(open(1).extendLock(key))).toBe('Denied STORE_DENIED');
+    const locking = open(1);
+    expect([key, 'journal/x', 'config', 'mirror'].map((each) => locking.locks(each))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(bare().locks(key)).toBe(false);
+    expect(lockingStoreIn(await whole(double.url('locked', '&lock-days=1')))?.locks(key)).toBe(
+      true,
+    );
   });
 });

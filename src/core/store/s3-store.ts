@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Clock, packBytesMax, systemClock } from '../base/index.ts';
 import { assert, isVersionsError } from '../errors/index.ts';
 import { clampRange, partsBytes } from './byte-range.ts';
-import type { ObjectVersion, VersionedStore } from './abilities.ts';
+import type { LockingStore, ObjectVersion, VersionedStore } from './abilities.ts';
 import { cancelled, throwIfAborted } from './cancel.ts';
 import { assertKeyPrefix, assertObjectKey } from './object-key.ts';
 import type {
@@ -46,7 +46,7 @@ export interface S3StoreOptions {
  * Nothing is sent before the first call. With credentials that turn out to be expired, the next
  * attempt asks for new ones.
  */
-export class S3Store implements ObjectStore, VersionedStore {
+export class S3Store implements ObjectStore, VersionedStore, LockingStore {
   readonly place: S3Place;
   readonly #options: S3StoreOptions;
   readonly #clock: Clock;
@@ -241,8 +241,7 @@ export class S3Store implements ObjectStore, VersionedStore {
   #lock(key: string) {
     const { lock } = this.place;
     if (lock === undefined || !isLockedKey(key)) return {};
-    const until = new Date(this.#clock.now() + lock.days * 86_400_000);
-    return { ObjectLockMode: lock.mode, ObjectLockRetainUntilDate: until };
+    return { ObjectLockMode: lock.mode, ObjectLockRetainUntilDate: this.#lockedUntil(lock.days) };
   }
 
   #assertWritable(): void {
@@ -280,6 +279,25 @@ export class S3Store implements ObjectStore, VersionedStore {
       const command = new sdk.GetObjectCommand({ ...this.#input(key), VersionId: version });
       return this.#bodyOf(key, await client.send(command, abortable(signal)), { signal });
     });
+  }
+
+  locks(key: string): boolean {
+    return this.place.lock !== undefined && isLockedKey(key);
+  }
+
+  async extendLock(key: string, { signal }: CallOptions = {}): Promise<void> {
+    const { lock } = this.place;
+    assert(lock !== undefined && this.locks(key), `${key} is not locked here`);
+    this.#assertWritable();
+    await this.request({ action: 'write', key }, signal, ({ sdk, client }) => {
+      const Retention = { Mode: lock.mode, RetainUntilDate: this.#lockedUntil(lock.days) };
+      const command = new sdk.PutObjectRetentionCommand({ ...this.#input(key), Retention });
+      return client.send(command, abortable(signal));
+    });
+  }
+
+  #lockedUntil(days: number): Date {
+    return new Date(this.#clock.now() + days * 86_400_000);
   }
 
   #failed(action: FailedCall['action'], key?: string): FailedCall {

@@ -1,5 +1,6 @@
 import {
   DeleteObjectCommand,
+  GetObjectRetentionCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutObjectCommand,
@@ -43,6 +44,16 @@ it.each(['minio-1', 'versitygw'] as const)(
       new ListObjectsV2Command({ Bucket, Prefix: 'packs/' }),
     );
     const [over = '', gone = ''] = Contents.map(({ Key }) => Key);
+    const retainedUntil = async (): Promise<number> => {
+      const command = new GetObjectRetentionCommand({ Bucket, Key: over });
+      return (await client.send(command)).Retention?.RetainUntilDate?.getTime() ?? 0;
+    };
+    const before = await retainedUntil();
+    expect(Math.abs(before - Date.now() - 86_400_000)).toBeLessThan(600_000);
+    const longer = url.replace('lock-days=1', 'lock-days=2');
+    expect(await run('mirror', 'set', 'm', longer)).toMatch(/^0 /);
+    expect(await run('mirror', 'sync', '--extend-locks')).toMatch(/ [5-9]\d* objects locked anew/);
+    expect((await retainedUntil()) - before).toBeGreaterThan(80_000_000);
     const { Versions = [] } = await client.send(
       new ListObjectVersionsCommand({ Bucket, Prefix: over }),
     );
