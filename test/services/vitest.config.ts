@@ -10,7 +10,8 @@ const config: ViteUserConfig = defineConfig({
     pool: 'forks',
     // Each file starts servers of its own, and two processors carry no more than one set.
     maxWorkers: 1,
-    testTimeout: 120_000,
+    // A machine that does much else at once is many times slower.
+    testTimeout: 400_000,
     hookTimeout: 120_000,
     passWithNoTests: false,
     allowOnly: false,
