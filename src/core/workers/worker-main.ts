@@ -24,8 +24,8 @@ import { RestoreWriter } from './restore-writer.ts';
 import { SharedIndex } from './shared-index.ts';
 import { storeFiles, type StoreFilesContext } from './store-files.ts';
 
-/** Reading window for files that are cut: two of the largest chunks and a little. */
-const windowChunks = 3;
+/** Reading window for files that are cut, in largest chunks: with one no chunk could be cut safely. */
+const windowChunks = 2;
 
 interface Storing {
   readonly context: StoreFilesContext;

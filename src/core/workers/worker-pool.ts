@@ -12,6 +12,7 @@ import {
   type WorkerSetup,
   type WorkerTask,
 } from './protocol.ts';
+import { limitYoungGeneration } from './young-generation.ts';
 
 /** Short-lived objects of a worker: more makes no difference in time, and costs three times as much. */
 const youngGenerationMb = 8;
@@ -129,6 +130,7 @@ export class WorkerPool implements AsyncDisposable {
     transfer: ArrayBuffer[],
   ): Promise<ResultOf<T>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    limitYoungGeneration();
     const number = ++this.#lastNumber;
     member.open += 1;
     member.load += weight;

@@ -1,0 +1,29 @@
+import { execFileSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+
+/** Makes many objects that live for a while, in a process of its own; gives megabytes at the end. */
+function youngMegabytes(limit: boolean): number {
+  const module = new URL('young-generation.ts', import.meta.url).href;
+  const script = `
+    import { limitYoungGeneration, youngBytes } from ${JSON.stringify(module)};
+    let kept = [];
+    let most = 0;
+    for (let number = 0; number < 8e6; number++) {
+      kept.push({ number, list: [number] });
+      if (kept.length > 200_000) kept = [];
+      if (number % 10_000 === 0) {
+        if (${limit}) limitYoungGeneration();
+        most = Math.max(most, youngBytes());
+      }
+    }
+    process.stdout.write(String(most / 1e6));`;
+  const args = ['--input-type=module', '-e', script];
+  return Number(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+}
+
+test('the young generation stays small once it is limited', () => {
+  expect(youngMegabytes(false)).toBeGreaterThan(30);
+  const limited = youngMegabytes(true);
+  expect(limited).toBeGreaterThan(4);
+  expect(limited).toBeLessThan(20);
+});
