@@ -110,14 +110,14 @@ async function measureTable(settings: Settings, signal: AbortSignal): Promise<Ta
     try {
       found.set(section.name, await section.measure({ ...settings, scratch, signal, say }));
     } catch (error) {
-      // Being stopped is no fault of the section.
-      signal.throwIfAborted();
       found.set(section.name, error instanceof Error ? error : new Error(String(error)));
       say(`section ${section.name} failed: ${String(error)}`);
     } finally {
       removeTree(scratch);
     }
     writeFiles(settings, table());
+    // What was found before somebody stopped it is worth printing still.
+    if (signal.aborted) break;
   }
   return table();
 }
