@@ -2,6 +2,7 @@ import { toHex, type ChunkId } from '../base/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import { entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { Repository } from '../repository/index.ts';
+import { IdSet } from './id-set.ts';
 import { listSnapshots, type SnapshotInfo } from './snapshot-info.ts';
 import { TreeReader } from './tree-reader.ts';
 
@@ -12,8 +13,8 @@ export interface StructureLoss {
   readonly reason: string;
 }
 
-/** Different trees are walked once: most of a snapshot is shared with the one before. */
-const seenMax = 4_000_000;
+/** Different trees are walked once: most of a snapshot is shared with the one before. 64 MiB. */
+const seenMax = 2 * 1024 * 1024;
 
 /**
  * Walks the trees of all snapshots and looks every chunk they list up in the index. Says what would
@@ -25,16 +26,14 @@ export async function checkStructure(
   signal?: AbortSignal,
 ): Promise<void> {
   const trees = new TreeReader(await repository.chunks(signal), signal);
-  const seen = new Set<string>();
+  const seen = new IdSet(seenMax);
   for (const snapshot of listSnapshots(repository)) {
     const open: { readonly path: string; readonly tree: ChunkId }[] = [
       { path: '/', tree: snapshot.root },
     ];
     for (let next = open.pop(); next; next = open.pop()) {
       const { path, tree } = next;
-      const name = toHex(tree);
-      if (seen.has(name)) continue;
-      if (seen.size < seenMax) seen.add(name);
+      if (!seen.add(tree)) continue;
       try {
         for await (const entry of trees.entries(tree)) {
           const entryPath = path === '/' ? `/${entry.name}` : `${path}/${entry.name}`;
