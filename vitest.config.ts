@@ -8,6 +8,7 @@ const config: ViteUserConfig = defineConfig({
       'test/long/**',
       'test/services/**',
       'test/simulation/**',
+      'test/deployed/**',
       'test/fixtures/**',
       'node_modules/**',
       'dist/**',
