@@ -16,7 +16,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a foreign lineage is not refused',
     file: 'repository/mirror-history.ts',
-    from: 'if (await hasForeignLineage(mirror, lineages, look)) throw foreignLineage(mirror);',
+    from: 'if (await hasForeignHistory(mirror, known, look)) throw foreignLineage(mirror);',
     to: '',
   },
   {
@@ -62,12 +62,10 @@ export const mutations: readonly Mutation[] = [
     file: 'repository/entry-log.ts',
     from: `await this.#options.mirrors.put(entryKey(row.lineage, row.number, row.hash), [bytes], {
         signal: options.signal,
-      });
-      return row.number;`,
+      });`,
     to: `void this.#options.mirrors.put(entryKey(row.lineage, row.number, row.hash), [bytes], {
         signal: options.signal,
-      }).catch(() => {});
-      return row.number;`,
+      }).catch(() => {});`,
   },
   {
     name: 'one copy is enough',
