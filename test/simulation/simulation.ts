@@ -127,8 +127,9 @@ export class Simulation implements Disposable {
       [ails ? 25 : 3, 'mirrors are well', () => this.#makeWell()],
       [4, 'keep copy', () => this.#world.keepCopy(this.#anyMachine())],
       [isStuck ? 1 : 5, 'bring back copy', () => this.#bringBackCopy()],
+      [isStuck ? 0 : 6, 'restore from yesterday', () => this.#yesterday()],
       [isStuck ? 0 : 2, 'forget', () => this.#forget()],
-      [3, 'fork', () => this.#fork()],
+      [6, 'fork', () => this.#fork()],
       [2, 'clock jumps', () => this.#world.clock.jump((this.#random.below(800) - 400) * day)],
     ];
     let number = this.#random.below(actions.reduce((sum, [weight]) => sum + weight, 0));
@@ -255,7 +256,6 @@ export class Simulation implements Disposable {
     }
     // What is reported after that counts: to go on in both histories is refused.
     for (const machine of this.#random.below(2) === 0 ? both : both.toReversed()) {
-      if (this.#random.below(3) === 0) continue;
       this.#edit(machine);
       const image = imageOfDirectory(machine.source);
       const ended = await this.#world.backup(machine, noTrouble);
@@ -280,8 +280,18 @@ export class Simulation implements Disposable {
     editTree(machine.source, this.#random);
   }
 
-  async #bringBackCopy(): Promise<void> {
-    const machine = this.#mostlyOwner();
+  /** A machine is put back to how it was some backups ago, and its user goes on. */
+  async #yesterday(): Promise<void> {
+    const machine = this.#owner;
+    this.#world.keepCopy(machine);
+    for (let backups = 1 + this.#random.below(2); backups > 0; backups--) {
+      this.#edit(machine);
+      await this.#backup(machine, noTrouble);
+    }
+    await this.#bringBackCopy(machine);
+  }
+
+  async #bringBackCopy(machine: SimMachine = this.#mostlyOwner()): Promise<void> {
     if (!this.#world.hasCopy(machine)) return;
     const part = (['all', 'catalog', 'cache'] as const)[this.#random.below(3)] ?? 'all';
     this.history.push(`  ${part} of ${machine.name}`);

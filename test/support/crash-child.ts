@@ -5,20 +5,36 @@
  */
 import { openCatalog } from '../../src/core/catalog/index.ts';
 import {
+  addMirror,
+  applySync,
   CollectingMonitor,
   connectRepository,
   type Context,
   type Doors,
+  openNewPlace,
+  planSync,
+  type Repository,
   type RepositoryPlaces,
+  runHeal,
 } from '../../src/core/index.ts';
 import { openStore, RecordingStore } from '../../src/core/store/index.ts';
 import { RecordingCatalog } from './recording-catalog.ts';
 import { cheapContext, TestRepository, testSecret } from './test-repository.ts';
 
+export type CrashOperation =
+  | 'backup'
+  | 'take-over'
+  | 'connect'
+  | 'restore'
+  | 'verify'
+  | 'heal'
+  | 'mirror-sync'
+  | 'mirror-add';
+
 export interface CrashOrder {
   readonly root: string;
   readonly places: RepositoryPlaces;
-  readonly operation: 'backup' | 'take-over' | 'restore' | 'verify';
+  readonly operation: CrashOperation;
   /** What is saved; a restore goes to `target` below the root. */
   readonly source: string;
   /** Number of the call, counted from 1; 0: never. */
@@ -53,9 +69,34 @@ switch (order.operation) {
   case 'verify':
     await repository.verify('data');
     break;
+  case 'heal':
+    await repository.use(false, (opened, full) =>
+      runHeal(opened, { level: 'data', dryRun: false, host: 'test' }, full),
+    );
+    break;
+  case 'mirror-sync':
+    await repository.use(false, (opened) => syncAll(opened));
+    break;
+  case 'mirror-add':
+    await repository.use(false, async (opened, full) => {
+      const place = await openNewPlace({ name: 'm3', url: repository.mirror(3) }, full);
+      await using _store = place.store;
+      const { mirror } = await addMirror(opened, place);
+      await applySync(opened, await planSync(opened, mirror), { by: 'test' });
+    });
+    break;
+  case 'connect':
   case 'take-over': {
     const full = { ...cheapContext, ...context, monitor: new CollectingMonitor() };
-    await connectRepository(order.places, { secret: testSecret, takeOver: true }, full);
+    const takeOver = order.operation === 'take-over';
+    const options = { secret: testSecret, takeOver, readOnly: !takeOver };
+    await connectRepository(order.places, options, full);
   }
 }
 process.stdout.write(`${calls}\n`);
+
+async function syncAll(opened: Repository): Promise<void> {
+  for (const mirror of opened.mirrors.mirrors) {
+    await applySync(opened, await planSync(opened, mirror), { by: 'test' });
+  }
+}
