@@ -239,6 +239,15 @@ export class Simulation implements Disposable {
     const ended = await this.#world.connect(machine, false, this.#drawTrouble());
     this.#note(machine, ended);
     if (isUntroubled(ended) && !this.#ails && ended.error) throw ended.error;
+    if (!isUntroubled(ended) || this.#ails || !this.#ownerIsWell) return;
+    // It may read; that it writes beside the owner must be refused.
+    const writers = [this.#owner, machine];
+    const images = writers.map(({ source }) => imageOfDirectory(source));
+    const ends = await Promise.all(writers.map((each) => this.#world.backup(each, noTrouble)));
+    for (const [at, written] of ends.entries()) {
+      this.#note(writers[at] ?? machine, written);
+      this.#promise(written, writers[at]?.source ?? '', images[at] ?? new Map());
+    }
   }
 
   /** Two machines with the same files write at once, as when a disk was cloned. */
@@ -261,6 +270,9 @@ export class Simulation implements Disposable {
       const ended = await this.#world.backup(machine, noTrouble);
       this.#note(machine, ended);
       this.#promise(ended, machine.source, image);
+      if (ended.error !== undefined && !refusals.has(ended.error.code)) {
+        throw new Error(`A fork was refused without its reason: ${describe(ended.error)}`);
+      }
     }
     // One of the two histories goes on; the other one is not believed any more, but it is not one
     // from which something would be promised that is not so.
@@ -395,12 +407,14 @@ export class Simulation implements Disposable {
       return;
     await this.#world.fromMirrors(async (repository) => {
       const { packs } = repository.state;
+      // Only what a mirror has lost since may be missing there.
+      const hasLost =
+        this.#isUnsynced || this.#world.mirrors.some(({ ailment }) => ailment === 'empty');
+      const copiesMin = hasLost ? 1 : this.#world.mirrorsMin;
       for (const { name } of packs.all()) {
         const key = `packs/${name.slice(0, 2)}/${name}`;
-        const isThere = this.#world.mirrors.some(
-          ({ objects, ailment }) => ailment !== 'empty' && objects.has(key),
-        );
-        if (!isThere) throw new Error(`Pack ${name} is in no mirror`);
+        const copies = this.#world.mirrors.filter(({ objects }) => objects.has(key)).length;
+        if (copies < copiesMin) throw new Error(`Pack ${name} is in ${copies} mirrors`);
       }
       const snapshots = new Map(listSnapshots(repository).map((info) => [info.id as string, info]));
       for (const id of this.#promised.keys()) {
