@@ -175,6 +175,9 @@ describe('without any journal', () => {
     const { summary, problems } = await rebuild({ from: 'm2' });
     expect(summary).toMatchObject({ notAsked: ['m1'], mayLack: true, snapshots: 1 });
     expect(problems).toEqual(['REBUILD_INCOMPLETE']);
+    // When the other one is back, it is a mirror as before.
+    expect((await rebuild()).summary).toMatchObject({ notAsked: [], mayLack: false, snapshots: 1 });
+    await assertBack();
   });
 
   it('a pack whose table is damaged in one mirror is read from the other', async () => {

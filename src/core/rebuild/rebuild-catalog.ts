@@ -130,6 +130,7 @@ async function rebuild(
   await naming.name(unnamed);
   const { packs, refused, snapshots } = await naming.commitSnapshots();
   await noteDebts(repository, byMirror);
+  await admitMirrors(repository, context);
   if (state.rebuildBase !== undefined) {
     await log.append(() => [{ type: 'end', session }], { signal: context.signal });
   }
@@ -160,6 +161,25 @@ async function beginLineage(repository: Repository, context: Context): Promise<v
     lineage,
     signal: context.signal,
   });
+}
+
+/**
+ * A journal that was begun anew from packs names the mirrors that were there then; those that come
+ * later show by their marker that they are mirrors too.
+ */
+async function admitMirrors(
+  { log, state, mirrors }: Repository,
+  { signal }: Context,
+): Promise<void> {
+  for await (const row of log.rows(0)) {
+    const [first] = await log.recordsOf(row);
+    if (first?.type !== 'lineage' || first.reason !== 'rebuild') return;
+    break;
+  }
+  const unknown = mirrors.mirrors.filter(({ id }) => !state.mirrors.has(id));
+  if (unknown.length === 0) return;
+  const added = unknown.map(({ id, name }) => ({ id, name, state: 'active' as const }));
+  await log.append(() => [{ type: 'mirrors', mirrors: added }], { signal });
 }
 
 /** What no journal tells any more: the keys, and which mirrors there are. */
