@@ -18,8 +18,9 @@ import { StateChanges } from './state-changes.ts';
  * Makes a snapshot, as docs/design.md tells it: take up what a dead run left, scan and upload,
  * build the trees, commit.
  *
- * A run that is cut short by the signal, by too few mirrors or by a full disk commits what it has
- * as a partial snapshot if it still can; `stopReason` tells why. A file that cannot be read is a
+ * A run that is cut short by the signal commits what it has as a partial snapshot; `stopReason`
+ * tells why. With too few mirrors, or a full disk, it throws: a snapshot's own packs and entry need
+ * the quorum too, and what was stored is taken up by the next run. A file that cannot be read is a
  * problem and stops nothing.
  */
 export async function runBackup(
