@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertRestores, assertSound, type TreeImage } from '../support/assert-sound.ts';
 import type { CrashOperation, CrashOrder } from '../support/crash-child.ts';
+import { copiedCatalogUrl } from '../support/copied-catalog-url.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { createTestRepository, type TestRepository } from '../support/test-repository.ts';
 import { treeImage } from '../support/tree-image.ts';
@@ -70,6 +71,8 @@ const cases: readonly {
   { name: 'heal', operation: 'heal', snapshots: 1, every: everyOf(4) },
   { name: 'mirror sync', operation: 'mirror-sync', snapshots: 1, every: everyOf(4) },
   { name: 'mirror add', operation: 'mirror-add', snapshots: 1, every: everyOf(4) },
+  { name: 'catalog rebuild, from packs', operation: 'rebuild', snapshots: 1, every: everyOf(4) },
+  { name: 'catalog copy', operation: 'copy', snapshots: 1, every: everyOf(4) },
 ];
 
 /** By hand each call has its turn: `VERSIONS_TEST_EVERY=1`. */
@@ -82,6 +85,11 @@ function prepare(repository: TestRepository, operation: CrashOperation): void {
   if (operation === 'connect') {
     rmSync(repository.catalogFile);
     rmSync(repository.path('cache'), { recursive: true });
+  }
+  if (operation === 'rebuild') {
+    for (const number of [1, 2])
+      rmSync(`${repository.mirror(number)}/journal`, { recursive: true });
+    rmSync(repository.catalogFile);
   }
   if (operation !== 'heal' && operation !== 'mirror-sync') return;
   const packs = readdirSync(repository.mirror(2), { recursive: true, encoding: 'utf8' })
@@ -108,6 +116,8 @@ const isDoneAgain: ReadonlySet<CrashOperation> = new Set([
   'heal',
   'mirror-sync',
   'mirror-add',
+  'rebuild',
+  'copy',
 ]);
 
 describe.each(cases)('killed at every call of $name', ({ operation, snapshots, every = 1 }) => {
@@ -174,7 +184,7 @@ async function assertHolds(
 ): Promise<void> {
   const source = repository.path('source');
   if (operation !== 'connect') {
-    const whole = operation === 'mirror-add' ? withThird(repository) : repository;
+    const whole = asItIsNow(repository, operation);
     await assertSound(whole, { source, images });
     return;
   }
@@ -188,8 +198,13 @@ async function assertHolds(
   });
 }
 
-/** The repository with the mirror that was added. */
-function withThird(repository: TestRepository): TestRepository {
+/** The repository with the mirror that was added, or with its catalog where that was copied to. */
+function asItIsNow(repository: TestRepository, operation: CrashOperation): TestRepository {
+  if (operation === 'copy') {
+    const cacheDir = repository.path('cache-2');
+    return repository.with({ catalog: copiedCatalogUrl(repository.root), cacheDir });
+  }
+  if (operation !== 'mirror-add') return repository;
   const { mirrors } = repository.places;
   return repository.with({ mirrors: [...mirrors, { name: 'm3', url: repository.mirror(3) }] });
 }

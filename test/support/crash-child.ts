@@ -9,15 +9,18 @@ import {
   applySync,
   CollectingMonitor,
   connectRepository,
+  copyCatalog,
   type Context,
   type Doors,
   openNewPlace,
   planSync,
+  rebuildCatalog,
   type Repository,
   type RepositoryPlaces,
   runHeal,
 } from '../../src/core/index.ts';
 import { openStore, RecordingStore } from '../../src/core/store/index.ts';
+import { copiedCatalogUrl } from './copied-catalog-url.ts';
 import { RecordingCatalog } from './recording-catalog.ts';
 import { cheapContext, TestRepository, testSecret } from './test-repository.ts';
 
@@ -29,7 +32,9 @@ export type CrashOperation =
   | 'verify'
   | 'heal'
   | 'mirror-sync'
-  | 'mirror-add';
+  | 'mirror-add'
+  | 'rebuild'
+  | 'copy';
 
 export interface CrashOrder {
   readonly root: string;
@@ -85,6 +90,15 @@ switch (order.operation) {
       await applySync(opened, await planSync(opened, mirror), { by: 'test' });
     });
     break;
+  case 'rebuild':
+  case 'copy': {
+    const full = { ...cheapContext, ...context, monitor: new CollectingMonitor() };
+    const places = { ...order.places, catalog: order.places.catalog ?? '' };
+    const to = copiedCatalogUrl(order.root);
+    if (order.operation === 'copy') await copyCatalog(places, { secret: testSecret, to }, full);
+    else await rebuildCatalog(places, { secret: testSecret }, full);
+    break;
+  }
   case 'connect':
   case 'take-over': {
     const full = { ...cheapContext, ...context, monitor: new CollectingMonitor() };
