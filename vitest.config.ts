@@ -9,6 +9,7 @@ const config: ViteUserConfig = defineConfig({
       'test/services/**',
       'test/simulation/**',
       'test/deployed/**',
+      'test/damage/**',
       'test/fixtures/**',
       'node_modules/**',
       'dist/**',

@@ -9,14 +9,13 @@ import { Output } from './output/output.ts';
 import type { CommandResult } from './session.ts';
 
 /**
- * The program `versions`: runs the command line `argv` (without node and script) on this process and
- * returns its exit code. Nothing is thrown.
+ * The program `versions`: runs the command line `argv` (without node and script) on this process, or
+ * with what it is given in its place, and returns its exit code. Nothing is thrown.
  *
  * What is imported above is all that help needs, so that it is there at once; the parser, the core
  * and each command are loaded when they are used.
  */
-export async function main(argv: readonly string[]): Promise<number> {
-  const io = processIo();
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
   const output = outputFor(argv, io);
   const run: Run = { argv, io, output, command: commandIn(argv) };
   let exitCode: number;

@@ -31,6 +31,7 @@ export {
   membersOf,
   mirrorUnknown,
   mendMarkers,
+  mendOpening,
   openNewPlace,
   openRepository,
   planFill,

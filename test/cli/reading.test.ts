@@ -30,11 +30,13 @@ async function packsOf(mirror: string): Promise<string[]> {
     .map((name) => machine.path(mirror, 'packs', name));
 }
 
-async function damage(mirror: string): Promise<void> {
+/** A single wrong bit can be mended without any other copy, many cannot. */
+async function damage(mirror: string, wrongBytes = 0): Promise<void> {
   for (const pack of await packsOf(mirror)) {
     const bytes = await readFile(pack);
     const at = Math.floor(bytes.length / 2);
     bytes[at] = (bytes[at] ?? 0) ^ 1;
+    bytes.fill(0, at, at + wrongBytes);
     await rm(pack);
     await writeFile(pack, bytes);
   }
@@ -255,8 +257,8 @@ describe('verify', () => {
   });
 
   it('ends with 21 for loss', async () => {
-    await damage('one');
-    await damage('two');
+    await damage('one', 100);
+    await damage('two', 100);
     const { summary } = await machine.run(['verify', '--level', 'data', '--json']);
     expect(summary).toMatchObject({ exitCode: 21 });
     expect(Number(summary['lost'])).toBeGreaterThan(0);

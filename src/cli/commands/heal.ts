@@ -1,6 +1,8 @@
 import {
   type HealSummary,
+  isVersionsError,
   mendMarkers,
+  mendOpening,
   reportLosses,
   runHeal,
   type VerifyLevel,
@@ -12,6 +14,7 @@ import { formatBytes, formatCounted, formatDuration } from '../output/measures.t
 import type { CommandResult, Session } from '../session.ts';
 import {
   lazySecret,
+  type OpenedRepository,
   openForReading,
   openForWriting,
   writableRepository,
@@ -32,11 +35,18 @@ export async function healOpened(session: Session, level: VerifyLevel): Promise<
   const secret = lazySecret(session, configured.name);
   const places = placesOf(configured, settings, session.io);
   const markers = await mendMarkers(places, { secret, dryRun }, context);
+  const open = (): Promise<OpenedRepository> =>
+    dryRun ? openForReading(session, { secret }) : openForWriting(session, { secret });
+  let before = markers;
   let summary: HealSummary;
   {
-    await using opened = dryRun
-      ? await openForReading(session, { secret })
-      : await openForWriting(session, { secret });
+    await using opened = await open().catch(async (error: unknown) => {
+      if (dryRun || !isVersionsError(error, 'Corrupt', 'Denied')) throw error;
+      const mended = await mendOpening(places, { by: thisHost() }, context);
+      if (mended === 0) throw error;
+      before += mended;
+      return open();
+    });
     session.showProgress();
     summary = await runHeal(
       opened.repository,
@@ -56,7 +66,7 @@ export async function healOpened(session: Session, level: VerifyLevel): Promise<
   }
   const losses = summary.lost > 0 ? await nameLosses(session, secret) : 0;
   const { bytesRead, bytesWritten, left, lost, salvaged, durationMs } = summary;
-  const mended = summary.mended + markers;
+  const mended = summary.mended + before;
   const parts = [
     dryRun
       ? `${formatCounted(summary.findings, 'finding')}, nothing was done`

@@ -21,7 +21,7 @@ export async function run(session: Session): Promise<CommandResult> {
 
 async function verify(session: Session, level: VerifyLevel): Promise<CommandResult> {
   const { context, monitor, output, measures, settings } = session;
-  monitor.exitCodeOfProblem = ({ kind }) => (kind === 'Corrupt' ? 21 : 3);
+  monitor.exitCodeOfProblem = verifyExitCode;
   const options = {
     level,
     mirror: mirrorOption(session),
@@ -44,4 +44,10 @@ async function verify(session: Session, level: VerifyLevel): Promise<CommandResu
   output.line(parts.join(', '));
   if (summary.lost > 0 || monitor.hasLoss) return { exitCode: 21, summary: { level, ...summary } };
   return { exitCode: monitor.hasDamage ? 20 : 0, summary: { level, ...summary } };
+}
+
+/** Tables that cannot be read are damage; whether anything is lost with them, findings say. */
+function verifyExitCode({ kind, code }: VersionsError): number {
+  if (code === 'SNAPSHOT_UNREADABLE' || code === 'PACK_TABLE_DAMAGED') return 20;
+  return kind === 'Corrupt' ? 21 : 3;
 }

@@ -6,9 +6,10 @@ import type { Monitor } from '../monitor/index.ts';
 import { eachAtOnce } from '../verify/index.ts';
 import { writeCopy } from './copy-object.ts';
 import { findGoodBytes, type GoodBytes, type Sources } from './find-good-bytes.ts';
+import { SearchBudget } from './search-bytes.ts';
 import type { HealItem, HealPlan } from './heal-plan.ts';
 
-export interface HealOptions extends Omit<Sources, 'mirrors' | 'quarantined'> {
+export interface HealOptions extends Omit<Sources, 'mirrors' | 'quarantined' | 'strays'> {
   /** All mirrors at hand: also damaged copies help to mend. */
   readonly mirrors: readonly Mirror[];
   readonly monitor: Monitor;
@@ -34,6 +35,8 @@ export interface HealResult {
 }
 
 const objectsAtOnce = 2;
+/** Some minutes of hashing for all that has to be put together. */
+const budgetBytes = 800 * 1024 ** 3;
 
 /** Mends what the plan lists. One object that cannot be mended stops nothing; it is reported. */
 export async function applyHeal(plan: HealPlan, options: HealOptions): Promise<HealResult> {
@@ -50,10 +53,12 @@ class HealRun implements HealResult {
   readonly lost: string[] = [];
   readonly #plan: HealPlan;
   readonly #options: HealOptions;
+  readonly #budgetOfRun: SearchBudget;
 
   constructor(plan: HealPlan, options: HealOptions) {
     this.#plan = plan;
     this.#options = options;
+    this.#budgetOfRun = new SearchBudget(budgetBytes, { signal: options.signal });
   }
 
   async heal(item: HealItem): Promise<void> {
@@ -79,7 +84,9 @@ class HealRun implements HealResult {
   #find(item: HealItem): Promise<GoodBytes | undefined> {
     const { mirrors, isFromFixed } = this.#options;
     const rest = isFromFixed === true ? [] : mirrors.filter((each) => !item.sources.includes(each));
-    const sources = { ...this.#options, quarantined: this.#plan.quarantined };
+    const { quarantined, strays } = this.#plan;
+    const budgetOfRun = this.#budgetOfRun;
+    const sources = { ...this.#options, quarantined, strays, budgetOfRun };
     return findGoodBytes(item.key, { ...sources, mirrors: [...item.sources, ...rest] }, item.bytes);
   }
 

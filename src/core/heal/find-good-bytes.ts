@@ -2,9 +2,10 @@ import type { RepositoryId } from '../base/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import { decodeConfig, parseObjectName } from '../format/index.ts';
 import { type Mirror, versionedStoreIn } from '../mirror/index.ts';
-import { type Judge, readCopy } from '../verify/index.ts';
+import { type Judge, readCopy, type StrayCopy } from '../verify/index.ts';
 import { mergeClear } from './merge-clear.ts';
 import { mergeCopies } from './merge-copies.ts';
+import type { SearchBudget } from './search-bytes.ts';
 
 export interface Sources {
   readonly repository: RepositoryId;
@@ -13,10 +14,14 @@ export interface Sources {
   readonly judge: Judge;
   /** Damaged copies that were set aside, by the key of their object: more to mend with. */
   readonly quarantined?: ReadonlyMap<string, readonly QuarantinedCopy[]> | undefined;
+  /** Copies of other objects that are not what their names say: one may be this object. */
+  readonly strays?: readonly StrayCopy[] | undefined;
   /** What this machine keeps of an object; it is judged like any copy. */
   readonly atHand?: ((key: string) => Promise<Uint8Array | undefined>) | undefined;
   /** Bytes that may be hashed in trying to put one object together. */
   readonly budgetBytes?: number | undefined;
+  /** The same for all objects of a run. */
+  readonly budgetOfRun?: SearchBudget | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -62,7 +67,9 @@ export async function findGoodBytes(
     const older = await findVersion(key, mirror, sources, damaged);
     if (older) return { bytes: older, how: 'version', from: mirror.name };
   }
-  for (const copy of sources.quarantined?.get(key)?.slice(0, moreCopiesMax) ?? []) {
+  const stray = await findStray(key, sources, bytes);
+  if (stray) return stray;
+  for (const copy of quarantinedOf(key, sources).slice(0, moreCopiesMax)) {
     const aside = await readQuietly(() => copy.mirror.store.get(copy.key, { signal }));
     if (aside) damaged.push(aside);
   }
@@ -71,14 +78,20 @@ export async function findGoodBytes(
   return merged && { bytes: merged, how: 'merge', from: damaged.length === 1 ? 'itself' : from };
 }
 
+/** Where `config` and marker had changed places, the marker's was set aside with the config in it. */
+function quarantinedOf(key: string, { quarantined }: Sources): readonly QuarantinedCopy[] {
+  const own = quarantined?.get(key) ?? [];
+  return key === 'config' ? [...own, ...(quarantined?.get('mirror') ?? [])] : own;
+}
+
 async function merge(
   key: string,
   damaged: readonly Uint8Array[],
-  { repository, budgetBytes, signal }: Sources,
+  { repository, budgetBytes, budgetOfRun, signal }: Sources,
   bytes: number | undefined,
 ): Promise<Uint8Array | undefined> {
   if (parseObjectName(key)?.part !== 'config') {
-    return mergeCopies(key, damaged, { bytes, budgetBytes, signal });
+    return mergeCopies(key, damaged, { bytes, budgetBytes, budgetOfRun, signal });
   }
   return mergeClear(damaged, (config) => {
     try {
@@ -88,6 +101,26 @@ async function merge(
       return false;
     }
   });
+}
+
+/** Of a mirror in which everything was renamed, no more than these many copies are read. */
+const straysMax = 64;
+
+async function findStray(
+  key: string,
+  { judge, signal, strays = [] }: Sources,
+  bytes: number | undefined,
+): Promise<GoodBytes | undefined> {
+  // Without the journal the size is only what the mirrors list: a hint as to which comes first.
+  const others = strays.filter((each) => each.key !== key);
+  const possible = others.toSorted((a, b) => Number(b.bytes === bytes) - Number(a.bytes === bytes));
+  for (const { mirror, key: name } of possible.slice(0, straysMax)) {
+    const found = await readQuietly(() => mirror.store.get(name, { signal }));
+    if (found && (await judge(key, found, mirror)) === undefined) {
+      return { bytes: found, how: 'copy', from: `${mirror.name}, where it lay as ${name}` };
+    }
+  }
+  return undefined;
 }
 
 async function findVersion(

@@ -39,11 +39,12 @@ export async function healMarkers(
   const looked = await Promise.all(
     places.flatMap((place) => ('store' in place ? [look(place, options)] : [])),
   );
-  const good = looked.flatMap(({ marker }) => marker ?? []);
+  const doubtful = await contradicted(looked, options.signal);
+  const good = looked.flatMap((place) => (doubtful.has(place) ? [] : (place.marker ?? [])));
   const taken = new Set(good.map(({ mirror }) => mirror));
   let mended = 0;
   for (const place of looked) {
-    if (place.marker || place.isUnreadable) continue;
+    if ((place.marker && !doubtful.has(place)) || place.isUnreadable) continue;
     const owner = await ownerOf(place.store, options.signal);
     const others = new Set(good.map(({ repository }) => repository));
     // Whose is it? A place of another repository, or one that shows nothing, is left alone.
@@ -58,6 +59,21 @@ export async function healMarkers(
     if (options.dryRun !== true) await writeMarker(place, marker, options);
   }
   return mended;
+}
+
+/** Places whose marker is of another repository than their `config`, if they disagree at all. */
+async function contradicted(
+  looked: readonly LookedPlace[],
+  signal: AbortSignal | undefined,
+): Promise<ReadonlySet<LookedPlace>> {
+  const doubtful = new Set<LookedPlace>();
+  if (new Set(looked.flatMap(({ marker }) => marker?.repository ?? [])).size < 2) return doubtful;
+  for (const place of looked) {
+    const config = place.marker && (await bytesOf(place.store, 'config', signal));
+    const owner = config && decoded(() => decodeConfig(config).config);
+    if (owner && owner.repository !== place.marker?.repository) doubtful.add(place);
+  }
+  return doubtful;
 }
 
 interface LookedPlace {
@@ -117,16 +133,20 @@ async function ownerOf(
 
 /** So many objects of each part are looked at before a place counts as one of nothing. */
 const objectsMax = 4;
+const copiesMax = 8;
 
 async function markerFor(
   { name, store, bytes }: LookedPlace,
   owner: Owner,
   { idOf, clock, signal }: MarkerOptions,
 ): Promise<MirrorMarker | undefined> {
-  const copies = bytes === undefined ? [] : [bytes];
+  // Where two objects have changed places, what `config` should be is the marker.
+  const copies = [bytes, await bytesOf(store, 'config', signal)].filter(
+    (copy) => copy !== undefined,
+  );
   for await (const { key } of store.list(`${quarantinePrefix}${markerKey}/`, { signal })) {
     const aside = await bytesOf(store, key, signal);
-    if (aside && copies.length < objectsMax) copies.push(aside);
+    if (aside && copies.length < copiesMax) copies.push(aside);
   }
   const merged = mergeClear(copies, (candidate) => {
     const marker = decoded(() => decodeMarker(candidate));

@@ -1,7 +1,7 @@
 import { quarantinedKey } from '../format/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import type { FindingKind } from '../monitor/index.ts';
-import type { ListedMirror, VerifyMirrorsResult } from '../verify/index.ts';
+import type { ListedMirror, StrayCopy, VerifyMirrorsResult } from '../verify/index.ts';
 import type { QuarantinedCopy } from './find-good-bytes.ts';
 
 /** One object of which some copies are not good, and what is to be done about it. */
@@ -26,6 +26,7 @@ export interface HealPlan {
   readonly items: readonly HealItem[];
   readonly tripped: readonly TrippedMirror[];
   readonly quarantined: ReadonlyMap<string, readonly QuarantinedCopy[]>;
+  readonly strays: readonly StrayCopy[];
 }
 
 export interface HealChoice {
@@ -64,7 +65,7 @@ export function planHeal(result: VerifyMirrorsResult, choice: HealChoice = {}): 
     if (targets.length > 0) items.push({ key, bytes: copies[0]?.object.bytes, targets, sources });
   }
   items.sort((a, b) => rankOf(a) - rankOf(b) || (a.key < b.key ? -1 : 1));
-  return { items, tripped, quarantined: quarantinedIn(listed) };
+  return { items, tripped, quarantined: quarantinedIn(listed), strays: result.strays };
 }
 
 function isOf(mirror: Mirror): (tripped: TrippedMirror) => boolean {

@@ -6,6 +6,7 @@
  * - nothing is written under a name unless its whole SHA-256 is that name: the source is re-hashed
  *   before a copy, the target re-read after it;
  * - a good copy is never written over or deleted; a damaged one is set aside, never thrown away;
+ * - what was set aside goes once a later run has read everything whole from every mirror;
  * - what cannot be read now may be good: it is not written over either;
  * - where too much is wrong in a mirror at once, nothing in it is written over;
  * - one object that cannot be mended stops nothing.
@@ -15,7 +16,8 @@
  */
 export { applyHeal, type HealOptions, type HealResult } from './apply-heal.ts';
 export { copyObject, type Copied, type CopyOptions } from './copy-object.ts';
-export { findGoodBytes, type GoodBytes, type Sources } from './find-good-bytes.ts';
+export { emptyQuarantine } from './empty-quarantine.ts';
+export type { GoodBytes, Sources } from './find-good-bytes.ts';
 export { healMarkers, type MarkerOptions } from './heal-markers.ts';
 export {
   planHeal,
@@ -24,6 +26,7 @@ export {
   type HealPlan,
   type TrippedMirror,
 } from './heal-plan.ts';
+export { mendable } from './mendable.ts';
 export { payDebt, payDebts, type PaidDebts, type PayOptions } from './pay-debts.ts';
 export { setAside } from './quarantine.ts';
 export {

@@ -2,6 +2,8 @@ import { combinationsOf, stretchesOf } from './differences.ts';
 
 /** An object in clear is a few hundred bytes; more ways than this are not tried. */
 const triesMax = 65_536;
+const clearBytesMax = 4096;
+const clearBytesMin = 64;
 
 /**
  * `config` or `mirror`, put together from damaged copies: they carry their hash inside, so that any
@@ -11,6 +13,10 @@ export function mergeClear(
   copies: readonly Uint8Array[],
   accept: (bytes: Uint8Array) => boolean,
 ): Uint8Array | undefined {
+  for (const copy of copies) {
+    const found = beginningOf(copy, accept);
+    if (found !== undefined) return found;
+  }
   for (const size of new Set(copies.map(({ byteLength }) => byteLength))) {
     for (const gap of [64, 8, 1]) {
       const stretches = stretchesOf(copies, size, gap);
@@ -23,6 +29,18 @@ export function mergeClear(
   for (const copy of copies) {
     const found = flipEach(copy, accept);
     if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Garbage behind an object that is whole, or another that was cut off. */
+function beginningOf(
+  copy: Uint8Array,
+  accept: (bytes: Uint8Array) => boolean,
+): Uint8Array | undefined {
+  for (let end = Math.min(copy.byteLength, clearBytesMax); end >= clearBytesMin; end--) {
+    const bytes = copy.subarray(0, end);
+    if (accept(bytes)) return bytes.slice();
   }
   return undefined;
 }

@@ -6,14 +6,22 @@ import {
   pieceHashOf,
   pieceOf,
 } from '../format/index.ts';
-import { findPieceTable, type PieceTable, sizesByTrailers } from './piece-table.ts';
-import { mayBeOneBitOff, SearchBudget, searchBit, searchCombination } from './search-bytes.ts';
+import { findPieceTable, mayEndAPack, type PieceTable, sizesByTrailers } from './piece-table.ts';
+import {
+  mayBeOneBitOff,
+  SearchBudget,
+  searchBit,
+  searchCombination,
+  searchEnd,
+} from './search-bytes.ts';
 
 export interface MergeOptions {
   /** The size that the object had, if anybody knows it. */
   readonly bytes?: number | undefined;
   /** Bytes that may be hashed in trying; default: about 20 seconds of work. */
   readonly budgetBytes?: number | undefined;
+  /** What all objects of this run may cost together. */
+  readonly budgetOfRun?: SearchBudget | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -35,7 +43,10 @@ export async function mergeCopies(
 ): Promise<Uint8Array | undefined> {
   const name = parseObjectName(key);
   if (name?.hash === undefined) return undefined;
-  const budget = new SearchBudget(options.budgetBytes ?? defaultBudgetBytes, options.signal);
+  const budget = new SearchBudget(options.budgetBytes ?? defaultBudgetBytes, {
+    signal: options.signal,
+    ofRun: options.budgetOfRun,
+  });
   const material = distinct(copies);
   if (material.length === 0) return undefined;
   const sha256 = fromHex(name.hash);
@@ -48,9 +59,22 @@ export async function mergeCopies(
     const table = name.part === 'pack' ? findPieceTable(material, size) : undefined;
     const merged =
       table === undefined
-        ? await mergeWhole(material, size, sha256, budget)
+        ? ((await searchCombination(material, size, sha256, budget)) ??
+          // What was cut off has more wrong than one bit.
+          (await mendBit(
+            size === (options.bytes ?? size)
+              ? material.filter((copy) => name.part !== 'pack' || mayEndAPack(copy))
+              : [],
+            size,
+            sha256,
+            budget,
+          )))
         : await mergePieces(material, table, budget);
     if (merged !== undefined && objectHashOf(merged) === name.hash) return merged;
+  }
+  for (const copy of name.part === 'pack' ? [] : material) {
+    const found = await searchEnd(copy, sha256, budget);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
@@ -65,16 +89,6 @@ function sizesOf(
   if (isPack) for (const copy of copies) for (const size of sizesByTrailers(copy)) sizes.add(size);
   for (const { byteLength } of copies) if (byteLength > 0) sizes.add(byteLength);
   return sizes;
-}
-
-async function mergeWhole(
-  copies: readonly Uint8Array[],
-  size: number,
-  sha256: Uint8Array,
-  budget: SearchBudget,
-): Promise<Uint8Array | undefined> {
-  const combined = await searchCombination(copies, size, sha256, budget);
-  return combined ?? mendBit(copies, size, sha256, budget);
 }
 
 async function mendBit(

@@ -109,4 +109,13 @@ export function sizesByTrailers(copy: Uint8Array): readonly number[] {
   return sizes;
 }
 
+/** Does a pack end where these bytes do, but for one bit? What was cut off does not. */
+export function mayEndAPack(bytes: Uint8Array): boolean {
+  const end = bytes.subarray(Math.max(0, bytes.byteLength - trailerMark.length));
+  const wrong = trailerMark.map((byte, at) => byte ^ (end[at] ?? 0)).filter((bits) => bits !== 0);
+  return (
+    wrong.length === 0 || (wrong.length === 1 && ((wrong[0] ?? 0) & ((wrong[0] ?? 0) - 1)) === 0)
+  );
+}
+
 const trailerMark = Buffer.from('VERSPACK', 'latin1');

@@ -2,25 +2,37 @@ import { createHash, type Hash } from 'node:crypto';
 import { asBuffer } from '../base/index.ts';
 import { combinationsOf, type Stretch, stretchesOf } from './differences.ts';
 
-/** What a search may cost. Shared by all searches for one object, so that one cannot take for ever. */
+export interface BudgetOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** What all searches of a run may cost together. */
+  readonly ofRun?: SearchBudget | undefined;
+}
+
+/**
+ * Bytes that may be hashed in searching. Shared by all searches for one object, so that one cannot
+ * take for ever; and by all of a run, where many objects are lost.
+ */
 export class SearchBudget {
   #bytesLeft: number;
   #untilPause = pauseBytes;
   readonly #signal: AbortSignal | undefined;
+  readonly #ofRun: SearchBudget | undefined;
 
-  constructor(bytes: number, signal?: AbortSignal) {
+  constructor(bytes: number, { signal, ofRun }: BudgetOptions = {}) {
     this.#bytesLeft = bytes;
     this.#signal = signal;
+    this.#ofRun = ofRun;
   }
 
   /** Could so many bytes still be hashed? */
   allows(bytes: number): boolean {
-    return bytes <= this.#bytesLeft;
+    return bytes <= this.#bytesLeft && (this.#ofRun?.allows(bytes) ?? true);
   }
 
   /** False when the budget is used up. Lets others run now and then. */
   async spend(bytes: number): Promise<boolean> {
     this.#bytesLeft -= bytes;
+    if (this.#ofRun) this.#ofRun.#bytesLeft -= bytes;
     this.#untilPause -= bytes;
     if (this.#untilPause <= 0) {
       this.#untilPause = pauseBytes;
@@ -123,6 +135,26 @@ export async function searchBit(
       if (!(await budget.spend(size - from + perStretchBytes))) return undefined;
     }
     before.update(copy.subarray(from, to));
+  }
+  return undefined;
+}
+
+/** Larger objects say where they end. */
+const endBytesMax = 1024 * 1024;
+
+/** The beginning of the bytes that has this SHA-256: an object with garbage behind it. */
+export async function searchEnd(
+  copy: Uint8Array,
+  sha256: Uint8Array,
+  budget: SearchBudget,
+): Promise<Uint8Array | undefined> {
+  const size = Math.min(copy.byteLength, endBytesMax);
+  if (!budget.allows(size * perStretchBytes)) return undefined;
+  const before = createHash('sha256');
+  for (let end = 1; end <= size; end++) {
+    before.update(copy.subarray(end - 1, end));
+    if (asBuffer(before.copy().digest()).equals(sha256)) return copy.slice(0, end);
+    if (!(await budget.spend(perStretchBytes))) return undefined;
   }
   return undefined;
 }

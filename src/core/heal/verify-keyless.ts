@@ -15,7 +15,7 @@ import {
   type VerifyMirrorsResult,
 } from '../verify/index.ts';
 import { applyHeal, type HealResult } from './apply-heal.ts';
-import { findGoodBytes } from './find-good-bytes.ts';
+import { mendable } from './mendable.ts';
 import { healMarkers, type MarkerOptions } from './heal-markers.ts';
 import { type HealChoice, type HealPlan, planHeal } from './heal-plan.ts';
 
@@ -118,10 +118,12 @@ async function verify(mirrors: MirrorSet, options: KeylessOptions): Promise<Veri
     select: (objects) => selectCopies(objects, mirrors.mirrors, { ...options, known, now }),
     isSuspect: ({ key }, { id }) => known.isSuspect(key, id),
     onCopy: (seen) => recorder?.add(seen),
-    canMend: async (key) => {
-      const sources = { repository, mirrors: mirrors.mirrors, judge: judgeFor({ repository }) };
-      return (await findGoodBytes(key, { ...sources, signal })) !== undefined;
-    },
+    canMend: mendable({
+      repository,
+      mirrors: mirrors.mirrors,
+      judge: judgeFor({ repository }),
+      signal,
+    }),
     monitor,
     signal,
   });

@@ -51,6 +51,19 @@ export function mirrorForeign(
   );
 }
 
+/** The place holds the repository that is meant; only its marker says otherwise. */
+export function markerContradicted(name: string, found: RepositoryId): VersionsError {
+  return new VersionsError(
+    'Corrupt',
+    'MARKER_CONTRADICTED',
+    `The marker of mirror ${name} is that of repository ${found}, its config is not`,
+    {
+      hint: 'Run `versions heal`: the marker is written anew if this machine knows the mirror',
+      context: { mirror: name, repository: found },
+    },
+  );
+}
+
 export function mirrorTwice(names: readonly [string, string], id: MirrorId): VersionsError {
   return new VersionsError(
     'Usage',

@@ -11,7 +11,7 @@ import {
   type OwnerReader,
   type Place,
 } from './mirror.ts';
-import { mirrorForeign, mirrorStalled, mirrorTwice } from './mirror-errors.ts';
+import { markerContradicted, mirrorForeign, mirrorStalled, mirrorTwice } from './mirror-errors.ts';
 import { withTimeLimit } from './time-limit.ts';
 import { TimeLimitedStore } from './time-limited-store.ts';
 
@@ -41,10 +41,12 @@ export interface OpenedMirrors {
 /**
  * Reads the marker of every place. A place without a readable marker is absent: one finding, no
  * more. A marker of another repository, or one that two places share, stops everything: to go on
- * would mean to write into a place that is not meant.
+ * would mean to write into a place that is not meant. Where `config` contradicts the marker, it is
+ * the marker that is damaged.
  */
 export async function openMirrors(options: OpenMirrorsOptions): Promise<OpenedMirrors> {
-  const looked = await Promise.all(options.places.map((place, at) => look(place, at, options)));
+  const seen = await Promise.all(options.places.map((place, at) => look(place, at, options)));
+  const looked = await doubtMarkers(seen, options);
   const mirrors: Mirror[] = [];
   const absent: AbsentPlace[] = [];
   const byId = new Map<MirrorId, string>();
@@ -72,6 +74,35 @@ export async function openMirrors(options: OpenMirrorsOptions): Promise<OpenedMi
   return { repositoryId: expected?.repository, mirrors, absent };
 }
 
+interface Looked {
+  readonly name: string;
+  readonly found: Look;
+}
+
+/** Where places seem to hold different repositories, each is asked what else it holds. */
+async function doubtMarkers(
+  looked: readonly Looked[],
+  options: OpenMirrorsOptions,
+): Promise<readonly Looked[]> {
+  const { places, repositoryId } = options;
+  const shown = looked.flatMap(({ found }) => ('marker' in found ? [found.marker.repository] : []));
+  if (new Set(repositoryId === undefined ? shown : [repositoryId, ...shown]).size < 2)
+    return looked;
+  return Promise.all(
+    looked.map(async ({ name, found }, at) => {
+      const place = places[at];
+      if (!('marker' in found) || found.isUnmarked === true || !place || !('store' in place))
+        return { name, found };
+      const owner = await ownerOf(place.store, at, options);
+      if (owner === undefined || owner.repository === found.marker.repository)
+        return { name, found };
+      if (options.readOnly)
+        return { name, found: { marker: owner, store: found.store, isUnmarked: true } };
+      return { name, found: { error: markerContradicted(name, found.marker.repository) } };
+    }),
+  );
+}
+
 /** A marker is far smaller; a hostile place must not fill the memory. */
 const markerBytesMax = 128 * 1024;
 
@@ -83,11 +114,7 @@ type Look =
     }
   | { readonly error: VersionsError };
 
-async function look(
-  place: Place,
-  at: number,
-  options: OpenMirrorsOptions,
-): Promise<{ readonly name: string; readonly found: Look }> {
+async function look(place: Place, at: number, options: OpenMirrorsOptions): Promise<Looked> {
   const { name } = place;
   if ('error' in place) return { name, found: { error: place.error } };
   const { store } = place;
@@ -120,9 +147,17 @@ async function ownerInstead(
   error: VersionsError,
   options: OpenMirrorsOptions,
 ): Promise<MarkerContent | undefined> {
-  const { readOnly, readOwner, signal } = options;
   const isDamaged = error.kind === 'Corrupt' || error.code === 'OBJECT_NOT_FOUND';
-  if (!readOnly || readOwner === undefined || !isDamaged) return undefined;
+  return options.readOnly && isDamaged ? ownerOf(store, at, options) : undefined;
+}
+
+/** Whose a place is by its `config`, under an id that is made up. */
+async function ownerOf(
+  store: ObjectStore,
+  at: number,
+  { readOwner, signal }: OpenMirrorsOptions,
+): Promise<MarkerContent | undefined> {
+  if (readOwner === undefined) return undefined;
   try {
     const range = { offset: 0, length: markerBytesMax };
     const repository = readOwner(await store.get(configKey, { range, signal }));

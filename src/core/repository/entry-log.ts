@@ -159,7 +159,7 @@ export class EntryLog {
   /** Stores an entry, its payload first, in a mirror that lacks it. */
   async storeIn(mirror: Mirror, row: EntryRow, signal?: AbortSignal): Promise<void> {
     const name = decodeEntryObject(row.bytes).payload;
-    if (name) {
+    if (name && !(await holdsPayload(mirror, name, signal))) {
       await mirror.store.put(payloadKey(name), [await this.#payload(name, row)], { signal });
     }
     await mirror.store.put(entryKey(row.lineage, row.number, row.hash), [row.bytes], { signal });
@@ -232,4 +232,18 @@ function brokenChain(number: number, why: string): VersionsError {
     `Entry ${number} of the journal is not valid: ${why}`,
     { hint: 'Make the catalog anew from the mirrors: "versions catalog rebuild"' },
   );
+}
+
+/** Only the entry may be missing: a good copy is not written over. */
+async function holdsPayload(
+  mirror: Mirror,
+  name: ObjectHash,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    return objectHashOf(await mirror.store.get(payloadKey(name), { signal })) === name;
+  } catch (error) {
+    if (!isVersionsError(error, 'NotFound', 'Corrupt')) throw error;
+    return false;
+  }
 }

@@ -58,6 +58,7 @@ export {
 } from './sync-mirror.ts';
 export { keepProbe, type MirrorProbe, type ProbedMirrors, probeMirrors } from './probe-mirrors.ts';
 export { mendMarkers, type MendMarkersOptions } from './mend-markers.ts';
+export { mendOpening } from './mend-opening.ts';
 export { entryKey, keyObjectKey, packKey, parseEntryKey, payloadKey } from './object-keys.ts';
 export {
   assembleRepository,

@@ -157,13 +157,21 @@ export async function readConfigAndKeys(
       },
     })
     .catch((error: unknown) => {
-      throw newer ?? error;
+      throw newer ?? (isVersionsError(error, 'NotFound') ? configLost(error) : error);
     });
   if (decoded === undefined)
     throw new VersionsError('Internal', 'CONFIG_UNREAD', 'The config was not read');
   const { repository, suite } = decoded.config;
   const bundle = await unlock(mirrors, repository, suite, secret);
   return { config: decoded, bundle };
+}
+
+/** Something of the repository is there, as markers say, and this is in none of the mirrors. */
+function configLost(cause: VersionsError): VersionsError {
+  return new VersionsError('Corrupt', 'CONFIG_LOST', 'No mirror at hand has the object config', {
+    hint: 'Bring back a mirror that has it, or copy `config` from an old copy of one: it never changes',
+    cause,
+  });
 }
 
 /** Puts the parts together; the journal is not read yet. */

@@ -21,4 +21,5 @@ export * from './run-verify.ts';
 export type { SampleResult } from './sample-restore.ts';
 export * from './snapshot-copies.ts';
 export * from './snapshot-info.ts';
+export { reportLosses } from './structure-losses.ts';
 export * from './tree-reader.ts';

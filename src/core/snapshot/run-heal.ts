@@ -3,6 +3,7 @@ import { decodeEntryObject, parseObjectName } from '../format/index.ts';
 import {
   applyHeal,
   breakerTripped,
+  emptyQuarantine,
   type HealChoice,
   type HealPlan,
   type HealResult,
@@ -19,7 +20,7 @@ import {
 import { HealthRecorder, KnownCopies, verifyMirrors, type VerifyLevel } from '../verify/index.ts';
 import { judgeWithKeys } from './judge-with-keys.ts';
 import { type Salvaged, salvagePacks } from './salvage-packs.ts';
-import { supersededPacks } from './superseded-packs.ts';
+import { findLosses, supersededPacks } from './structure-losses.ts';
 
 export interface RunHealOptions extends HealChoice {
   /** How thoroughly to look first; what the ledger suspects is read whatever this says. */
@@ -63,7 +64,7 @@ export async function runHeal(
   const recorder = options.dryRun
     ? undefined
     : new HealthRecorder(catalog.ledger, now, ({ message }) => monitor.note(message));
-  const superseded = await supersededPacks(repository, signal);
+  const superseded = await findSuperseded(repository, context);
   monitor.at('verifying');
   const result = await verifyMirrors(
     mirrors.mirrors,
@@ -83,6 +84,11 @@ export async function runHeal(
   const plan = planHeal(result, options);
   await options.onPlan?.(plan);
   for (const tripped of breakerTripped(plan)) monitor.problem(tripped);
+  if (!options.dryRun) {
+    const isAllHere = absentMembers(repository).length + repository.lostPacks.size === 0;
+    const isComplete = options.level === 'data' && isAllHere && result.listed.length > 0;
+    await emptyQuarantine(result, { isComplete, monitor, signal });
+  }
   const healed = options.dryRun ? undefined : await apply(repository, plan, options, context);
   const salvaged = healed && (await salvage(repository, healed.lost, options, context));
   return {
@@ -95,6 +101,15 @@ export async function runHeal(
     salvaged,
     durationMs: Math.round(clock.elapsed() - began),
   };
+}
+
+async function findSuperseded(
+  repository: Repository,
+  context: Context,
+): Promise<ReadonlySet<string>> {
+  if (repository.lostPacks.size === 0) return new Set();
+  await repository.loadIndex(context.signal);
+  return supersededPacks(repository, await findLosses(repository, context));
 }
 
 async function apply(

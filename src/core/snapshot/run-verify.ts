@@ -1,6 +1,5 @@
-import { byteStringFromText, displayPath } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import { findGoodBytes } from '../heal/index.ts';
+import { mendable } from '../heal/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import { expectedObjects, type Context, type Repository } from '../repository/index.ts';
 import {
@@ -14,10 +13,15 @@ import {
   type VerifyMirrorsResult,
 } from '../verify/index.ts';
 import type { WorkerPool } from '../workers/index.ts';
-import { checkStructure, type StructureLoss } from './check-structure.ts';
 import { judgeWithKeys } from './judge-with-keys.ts';
 import { type SampleResult, sampleRestore } from './sample-restore.ts';
-import { supersededPacks } from './superseded-packs.ts';
+import {
+  findLosses,
+  type Losses,
+  noLosses,
+  reportFound,
+  supersededPacks,
+} from './structure-losses.ts';
 
 export interface VerifyOptions {
   readonly level: VerifyLevel;
@@ -62,10 +66,14 @@ export async function runVerify(
   await repository.loadIndex(context.signal);
   await using pool = repository.startWorkers();
   // Trees are walked here while the workers hash.
-  const [result, losses] = await Promise.all([
-    verify(repository, pool, options, context),
-    level === 'quick' ? 0 : reportLosses(repository, context),
+  const walk = level === 'quick' ? Promise.resolve(noLosses) : findLosses(repository, context);
+  const [result, found] = await Promise.all([
+    verify({ repository, pool, walk }, options, context),
+    walk,
   ]);
+  const isPack = (key: string): boolean => key.startsWith('packs/');
+  const isMendable = result.mendable.some(isPack) && !result.lost.some(isPack);
+  const losses = reportFound(found, isMendable, context);
   const samples = options.samples
     ? await sampleRestore(repository, options.samples, context)
     : undefined;
@@ -83,8 +91,15 @@ export async function runVerify(
 }
 
 async function verify(
-  repository: Repository,
-  pool: WorkerPool,
+  {
+    repository,
+    pool,
+    walk,
+  }: {
+    readonly repository: Repository;
+    readonly pool: WorkerPool;
+    readonly walk: Promise<Losses>;
+  },
   options: VerifyOptions,
   { clock, monitor, signal }: Context,
 ): Promise<VerifyMirrorsResult> {
@@ -97,8 +112,8 @@ async function verify(
     // Without a right to write, nobody expects a note.
     if (error.kind !== 'Denied') monitor.note(`Not noted in the catalog: ${error.message}`);
   });
-  const superseded =
-    options.level === 'quick' ? undefined : await supersededPacks(repository, signal);
+  const isAnyLost = options.level !== 'quick' && repository.lostPacks.size > 0;
+  const superseded = isAnyLost ? supersededPacks(repository, await walk) : undefined;
   const expected = (await expectedObjects(repository)).filter(({ key }) => !superseded?.has(key));
   const sources = { repository: id, mirrors: mirrors.mirrors, judge: judgeFor({ repository: id }) };
   const result = await verifyMirrors(chosen, expected, {
@@ -106,7 +121,7 @@ async function verify(
     judge: judgeWithKeys(repository, pool),
     select: (objects) => selectCopies(objects, chosen, { ...options, known, now }),
     onCopy: (seen) => recorder.add(seen),
-    canMend: async (key) => (await findGoodBytes(key, { ...sources, signal })) !== undefined,
+    canMend: mendable({ ...sources, signal }),
     monitor,
     signal,
   });
@@ -121,27 +136,5 @@ function chosenMirrors(mirrors: readonly Mirror[], name: string | undefined): re
   throw new VersionsError('Usage', 'MIRROR_UNKNOWN', `No mirror named ${name} is here`, {
     hint: `Those that are: ${mirrors.map((mirror) => mirror.name).join(', ')}`,
     context: { mirror: name },
-  });
-}
-
-/** Walks the trees of all snapshots and reports what they have lost; how many things that are. */
-export async function reportLosses(
-  repository: Repository,
-  { monitor, signal }: Pick<Context, 'monitor' | 'signal'>,
-): Promise<number> {
-  let losses = 0;
-  await checkStructure(
-    repository,
-    (loss) => ((losses += 1), monitor.problem(incomplete(loss))),
-    signal,
-  );
-  return losses;
-}
-
-function incomplete({ snapshot, path, reason }: StructureLoss): VersionsError {
-  const shown = displayPath(byteStringFromText(path));
-  const message = `Snapshot ${snapshot.id.slice(0, 8)} has lost ${shown}: ${reason}`;
-  return new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
-    hint: 'Add a mirror that still has it; the other snapshots and files are not concerned',
   });
 }

@@ -22,7 +22,9 @@ export interface VerifyMirrorsOptions {
   /** Told of every copy that was read or is missing. */
   readonly onCopy?: ((seen: SeenCopy) => void | Promise<void>) | undefined;
   /** Can an object without a good copy be put together from the bad ones? Default: no. */
-  readonly canMend?: ((key: string) => Promise<boolean>) | undefined;
+  readonly canMend?:
+    | ((object: ExpectedObject, strays: readonly StrayCopy[]) => Promise<boolean>)
+    | undefined;
   readonly monitor: Monitor;
   readonly signal?: AbortSignal | undefined;
 }
@@ -45,6 +47,13 @@ export interface BadCopy {
   readonly detail: string;
 }
 
+/** A copy that is not the object whose name it has: it may be another one. */
+export interface StrayCopy {
+  readonly mirror: Mirror;
+  readonly key: string;
+  readonly bytes: number;
+}
+
 export interface VerifyMirrorsResult {
   /** What the mirrors must hold, by key. */
   readonly expected: readonly ExpectedObject[];
@@ -54,9 +63,12 @@ export interface VerifyMirrorsResult {
   /** Those that could be listed. */
   readonly listed: readonly ListedMirror[];
   readonly bad: readonly BadCopy[];
+  readonly strays: readonly StrayCopy[];
   readonly findings: readonly Finding[];
   /** Keys of expected objects that no mirror has a good copy of, and that cannot be mended. */
   readonly lost: readonly string[];
+  /** Keys of those that no mirror has a good copy of, and that can be put together. */
+  readonly mendable: readonly string[];
 }
 
 const readsAtOnce = 4;
@@ -91,7 +103,8 @@ export async function verifyMirrors(
     bytesRead += seen.bytesRead;
     bad.push(...seen.bad);
   }
-  const lost = await findLost(bad, listed.length, options);
+  const strays = straysIn(bad, listed);
+  const { lost, mendable } = await findLost({ bad, strays, listedCount: listed.length }, options);
   const findings = bad.map((copy) => findingOf(copy, lost));
   findings.push(...others);
   for (const finding of findings) monitor.finding(finding);
@@ -101,8 +114,10 @@ export async function verifyMirrors(
     bytesRead,
     listed,
     bad,
+    strays,
     findings,
     lost: [...lost],
+    mendable,
   };
 }
 
@@ -191,22 +206,34 @@ function wrongByList(
   return { kind, detail: `It has ${bytes} bytes and must have ${wanted}` };
 }
 
-/** The keys of which every mirror that could be listed has a bad copy; markers are each their own. */
+/** The objects of which every mirror that could be listed has a bad copy; markers are each their own. */
 async function findLost(
-  bad: readonly BadCopy[],
-  listedCount: number,
+  {
+    bad,
+    strays,
+    listedCount,
+  }: Pick<VerifyMirrorsResult, 'bad' | 'strays'> & { readonly listedCount: number },
   { canMend }: VerifyMirrorsOptions,
-): Promise<ReadonlySet<string>> {
-  const badCount = new Map<string, number>();
-  for (const { object } of bad) {
-    if (!object.atHand) badCount.set(object.key, (badCount.get(object.key) ?? 0) + 1);
-  }
+): Promise<{ readonly lost: ReadonlySet<string>; readonly mendable: readonly string[] }> {
   const lost = new Set<string>();
-  for (const [key, count] of badCount) {
-    if (key === markerKey || count < listedCount) continue;
-    if (!(await canMend?.(key))) lost.add(key);
+  const mendable: string[] = [];
+  for (const [key, copies] of Map.groupBy(bad, ({ object }) => object.key)) {
+    const [first] = copies;
+    if (first === undefined || first.object.atHand === true || key === markerKey) continue;
+    if (copies.length < listedCount) continue;
+    if (await canMend?.(first.object, strays)) mendable.push(key);
+    else lost.add(key);
   }
-  return lost;
+  return { lost, mendable };
+}
+
+/** Two objects that have changed places are both bad, and nothing of them is lost. */
+function straysIn(bad: readonly BadCopy[], listed: readonly ListedMirror[]): readonly StrayCopy[] {
+  return bad.flatMap(({ mirror, object, kind }) => {
+    const sizes = listed.find((each) => each.mirror.id === mirror.id)?.sizes;
+    const bytes = sizes?.get(object.key) ?? 0;
+    return kind === 'missing' || bytes === 0 ? [] : [{ mirror, key: object.key, bytes }];
+  });
 }
 
 function findingOf(copy: BadCopy, lost: ReadonlySet<string>): Finding {
