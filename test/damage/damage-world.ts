@@ -282,9 +282,10 @@ function makeSource(repository: TestRepository): string {
   return source;
 }
 
+/** Adds files; none goes, so that the source can give back what any snapshot has lost. */
 function changeSource(source: string, run: number): void {
   for (let number = run; number < 40; number += 10) {
-    const file = join(source, `d${number % 12}`, `e${number % 5}`, `f${number}`);
+    const file = join(source, `d${number % 12}`, `e${number % 5}`, `run${run}-${number}`);
     writeFileSync(file, seededBytes(`run ${run} ${number}`, 50_000));
     // Older than the scan, whatever the clock of the file system is like.
     utimesSync(file, run, run);

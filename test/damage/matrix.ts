@@ -64,10 +64,11 @@ export function outcomeWithoutKey({ spread, object, kind }: Row): 'mended' | num
     // No place shows what it is; or the journal, which would name the object, is sealed.
     return object === 'marker' ? 10 : object === 'config' ? 21 : 0;
   }
-  const isLost = fatal.has(kind) || kind === 'swap two objects';
   if (spread === 'different places in all mirrors') {
     // One has no marker, so that it counts for nothing, and the other no config.
-    if (object === 'marker' && isLost) return 21;
+    if (object === 'marker' && fatal.has(kind)) return 21;
+    // In the mirror in which they have changed places, both are mended.
+    if (object === 'marker' && kind === 'swap two objects') return 20;
     if (object === 'config' && fatal.has(kind) && !inPlaces.has(kind)) return 21;
     return 'mended';
   }
