@@ -1,6 +1,7 @@
 import { errorMessage, VersionsError } from '../errors/index.ts';
 import {
   defaultPrices,
+  freeStore,
   type PriceTable,
   type StorePrice,
   type WorkerPrice,
@@ -28,19 +29,8 @@ export function parsePrices(text: string): PriceTable {
   };
 }
 
-const sampleStore: StorePrice = {
-  storagePerTbMonth: 0,
-  writePerThousand: 0,
-  readPerThousand: 0,
-  egressPerGb: 0,
-  egressFreeGb: 0,
-  egressFreeTimesStored: 0,
-  retrievalPerGb: 0,
-  minimumTb: 0,
-};
-
 function storeOf(value: unknown, name: string): StorePrice {
-  const read = numbersOf(value, `"${name}"`, Object.keys(sampleStore));
+  const read = numbersOf(value, `"${name}"`, Object.keys(freeStore));
   return {
     storagePerTbMonth: read('storagePerTbMonth'),
     writePerThousand: read('writePerThousand'),

@@ -35,7 +35,8 @@ export interface PriceTable {
   readonly workers: WorkerPrice;
 }
 
-const free: StorePrice = {
+/** A store that costs nothing: what others begin from, with the name of every price. */
+export const freeStore: StorePrice = {
   storagePerTbMonth: 0,
   writePerThousand: 0,
   readPerThousand: 0,
@@ -46,7 +47,7 @@ const free: StorePrice = {
   minimumTb: 0,
 };
 const s3: StorePrice = {
-  ...free,
+  ...freeStore,
   storagePerTbMonth: 23,
   writePerThousand: 0.005,
   readPerThousand: 0.0004,
@@ -73,16 +74,16 @@ export const defaultPrices: PriceTable = {
       readPerThousand: 0.01,
       retrievalPerGb: 0.03,
     },
-    r2: { ...free, storagePerTbMonth: 15, writePerThousand: 0.0045, readPerThousand: 0.00036 },
+    r2: { ...freeStore, storagePerTbMonth: 15, writePerThousand: 0.0045, readPerThousand: 0.00036 },
     b2: {
-      ...free,
+      ...freeStore,
       storagePerTbMonth: 6,
       readPerThousand: 0.0004,
       egressPerGb: 0.01,
       egressFreeTimesStored: 3,
     },
-    wasabi: { ...free, storagePerTbMonth: 7.99, egressFreeTimesStored: 1, minimumTb: 1 },
-    own: free,
+    wasabi: { ...freeStore, storagePerTbMonth: 7.99, egressFreeTimesStored: 1, minimumTb: 1 },
+    own: freeStore,
   },
   workers: {
     gigabyteSecond: 0.000_013_333_4,
