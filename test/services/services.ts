@@ -10,6 +10,8 @@ const minio: ServiceKind = {
   env: {
     MINIO_ROOT_USER: credentials.accessKeyId,
     MINIO_ROOT_PASSWORD: credentials.secretAccessKey,
+    // Else it would take any.
+    MINIO_SITE_REGION: credentials.region,
     MINIO_BROWSER: 'off',
     MINIO_UPDATE: 'off',
   },

@@ -19,7 +19,9 @@ import { RetryingStore } from './retrying-store.ts';
 const part = bytesOf(1, 100);
 const unavailable = new VersionsError('Unavailable', 'STORE_UNAVAILABLE', 'Try again');
 
-function retrying(options: { readonly totalMsMax?: number } = {}) {
+function retrying(
+  options: { readonly totalMsMax?: number; readonly unreachedMsMax?: number } = {},
+) {
   const clock = new FakeClock({ skips: true });
   const faulty = new FaultyStore(new MemoryStore(), clock);
   const recording = new RecordingStore(faulty);
@@ -80,6 +82,31 @@ describe('RetryingStore', () => {
     expect(await failureOf(store.delete('a'))).toBe(`${kind} ${code}`);
     expect(await failureOf(keysOf(store.list('')))).toBe(`${kind} ${code}`);
     expect(recording.calls).toHaveLength(4);
+  });
+
+  it('gives an address that never answered up soon, one that has answered late', async () => {
+    const options = { totalMsMax: 60_000, unreachedMsMax: 3000 };
+    const unreached = new VersionsError('Unavailable', 'STORE_UNREACHABLE', 'Nobody there');
+    const { store, faulty, clock, recording } = retrying(options);
+    const startedAt = clock.now();
+    faulty.on('head').waits(700).fails(unreached).always();
+    expect(await failureOf(store.head('a'))).toBe('Unavailable STORE_UNREACHABLE');
+    expect(clock.now() - startedAt).toBeLessThan(4000);
+    expect(recording.count('head')).toBeGreaterThan(1);
+    faulty.heal();
+    await store.head('a');
+    const later = clock.now();
+    faulty.on('head').waits(700).fails(unreached).times(5);
+    await store.head('a');
+    expect(clock.now() - later).toBeGreaterThan(3500);
+  });
+
+  it('gives what the provider refuses in words nobody knows one more attempt', async () => {
+    const { store, faulty, recording } = retrying();
+    const refused = new VersionsError('Unavailable', 'STORE_REFUSES', 'No such animal');
+    faulty.on('head').fails(refused).always();
+    expect(await failureOf(store.head('a'))).toBe('Unavailable STORE_REFUSES');
+    expect(recording.count('head')).toBe(2);
   });
 
   it('stops waiting when the signal aborts', async () => {

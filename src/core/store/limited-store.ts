@@ -96,7 +96,11 @@ export class LimitedStore extends ForwardingStore {
   }
 }
 
-const overwhelmed: ReadonlySet<string> = new Set(['STORE_THROTTLED', 'STORE_UNAVAILABLE']);
+const overwhelmed: ReadonlySet<string> = new Set([
+  'STORE_THROTTLED',
+  'STORE_UNAVAILABLE',
+  'STORE_UNREACHABLE',
+]);
 
 /** How many calls may run at once: one more for each round that went well, half after a failure. */
 class Pace {

@@ -36,6 +36,7 @@ const patience = {
   // Longer than a call that stalls: that is tried again once.
   totalMsMax: 90_000,
   firstMsMax: 15_000,
+  unreachedMsMax: 3_000,
   delayMs: 250,
   delayMsMax: 10_000,
 };

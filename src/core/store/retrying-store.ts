@@ -20,6 +20,8 @@ export interface RetryOptions {
   readonly totalMsMax?: number;
   /** The same for a store that has never answered: it may never do. Default: no difference. */
   readonly firstMsMax?: number;
+  /** The same if no connection to it came about: its address may be wrong. Default: as above. */
+  readonly unreachedMsMax?: number;
   /** The longest wait before the second attempt; doubled before each later one. Default 250. */
   readonly delayMs?: number;
   /** Default 20 seconds. */
@@ -47,6 +49,7 @@ export class RetryingStore extends ForwardingStore {
       attemptsMax: 6,
       totalMsMax: 120_000,
       firstMsMax: options.totalMsMax ?? 120_000,
+      unreachedMsMax: options.firstMsMax ?? options.totalMsMax ?? 120_000,
       delayMs: 250,
       delayMsMax: 20_000,
       ...options,
@@ -189,7 +192,7 @@ class Attempts {
 
   /** Resolves when the next attempt may begin; throws `error` if there is to be none. */
   async afterFailure(error: unknown, signal: AbortSignal | undefined): Promise<void> {
-    const { attemptsMax, totalMsMax, firstMsMax, clock, delayMs, delayMsMax } = this.#options;
+    const { attemptsMax, clock, delayMs, delayMsMax } = this.#options;
     if (!isVersionsError(error, 'Unavailable')) {
       // It answered, if only to refuse.
       if (isVersionsError(error) && error.kind !== 'Cancelled') this.#circuit.close();
@@ -200,10 +203,16 @@ class Attempts {
     if (!this.#isWorthRetrying(error) || this.number >= attemptsMax) throw error;
     const bound = Math.min(delayMsMax, delayMs * 2 ** (this.number - 1));
     const wait = Math.floor(this.#fraction() * bound);
-    if (failingMs + wait > (this.#circuit.hasAnswered ? totalMsMax : firstMsMax)) throw error;
+    if (failingMs + wait > this.#patienceMs(error)) throw error;
     throwIfAborted(signal);
     await raceAbort(clock.sleep(wait, signal), signal);
     this.number += 1;
+  }
+
+  #patienceMs({ code }: VersionsError): number {
+    const { totalMsMax, firstMsMax, unreachedMsMax } = this.#options;
+    if (this.#circuit.hasAnswered) return totalMsMax;
+    return code === 'STORE_UNREACHABLE' ? unreachedMsMax : firstMsMax;
   }
 
   #isWorthRetrying({ code }: VersionsError): boolean {
@@ -222,8 +231,12 @@ class Attempts {
 /** Waiting a little does not change these. */
 const lasting: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_ABSENT', 'OBJECT_ARCHIVED']);
 
-/** A store that failed so has learned from it: the time of the other side, that a login ran out. */
+/**
+ * A store that failed so has learned from it: the time of the other side, that a login ran out. What
+ * a provider says in words that nobody knows is worth one more attempt, too.
+ */
 const mendedByFailing: ReadonlySet<string> = new Set([
   'STORE_CLOCK_SKEW',
   'STORE_CREDENTIALS_EXPIRED',
+  'STORE_REFUSES',
 ]);

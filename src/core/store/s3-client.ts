@@ -34,7 +34,7 @@ export interface S3Session {
 /** Calls at once to one bucket; sixteen packs on their way fill any line and no memory. */
 export const s3ConnectionsMax = 16;
 
-const connectMsMax = 10_000;
+const connectMsMax = 5_000;
 /** Nothing sent and nothing received for so long: the call has stalled. */
 const idleMsMax = 60_000;
 

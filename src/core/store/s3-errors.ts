@@ -100,6 +100,8 @@ const makers: readonly Maker[] = [
       'SignatureDoesNotMatch',
       'InvalidToken',
       'InvalidClientTokenId',
+      // versitygw's word for a key that it does not know.
+      'XAdminUserNotFound',
     ),
     make: ({ location }, { answer, details }) =>
       new VersionsError(
@@ -197,6 +199,8 @@ const makers: readonly Maker[] = [
         },
       ),
   },
+  { matches: isUnreached, make: unreached },
+  { matches: isRefusal, make: requestRefused },
 ];
 
 function credentialsExpired({ location }: FailedCall, { details }: Failure): VersionsError {
@@ -231,6 +235,49 @@ function wrongRegion({ location }: FailedCall, { answer, details }: Failure): Ve
   return new VersionsError('Usage', 'STORE_REGION_WRONG', `${location} is in ${where}`, {
     ...details,
     hint: 'Correct region= in the URL of the mirror: versions config show',
+  });
+}
+
+/** No connection came about, or nothing was heard on it that is HTTP: there was no answer. */
+function isUnreached({ code, status }: Answer): boolean {
+  return (
+    status === undefined &&
+    /^(?:ECONNREFUSED|ENOTFOUND|EAI_[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+|ETIMEDOUT|HPE_[A-Z_]+|TimeoutError)$/.test(
+      code,
+    )
+  );
+}
+
+function unreached(call: FailedCall, { answer, details }: Failure): VersionsError {
+  const message = `${call.location} cannot be reached (${answer.code})`;
+  return new VersionsError('Unavailable', 'STORE_UNREACHABLE', message, {
+    ...details,
+    hint: 'Check the endpoint in the URL of the mirror, and the network; `versions doctor` tries the mirrors out',
+  });
+}
+
+/** What was spoiled on the way, or met another request, goes well the next time. */
+const spoiledCodes: ReadonlySet<string> = new Set([
+  'BadDigest',
+  'ConditionalRequestConflict',
+  'IncompleteBody',
+  'InvalidDigest',
+  'OperationAborted',
+  'RequestTimeout',
+  'XAmzContentChecksumMismatch',
+  'XAmzContentSHA256Mismatch',
+]);
+
+/** The provider understood the request and says that it is wrong. */
+function isRefusal({ code, status = 0 }: Answer): boolean {
+  return status >= 400 && status < 500 && ![408, 425].includes(status) && !spoiledCodes.has(code);
+}
+
+function requestRefused(call: FailedCall, { answer, details }: Failure): VersionsError {
+  const message = `Could not ${doing(call)}: the answer was ${answer.status ?? 'no'} ${answer.code}`;
+  return new VersionsError('Unavailable', 'STORE_REFUSES', message, {
+    ...details,
+    hint: 'Check the URL and the access key of the mirror; `versions doctor` tries the mirrors out',
   });
 }
 
