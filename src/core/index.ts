@@ -142,6 +142,15 @@ export {
   type KeylessSummary,
 } from './heal/index.ts';
 export {
+  damageKinds,
+  damageMirrors,
+  damageParts,
+  type DamageItem,
+  type DamageKind,
+  type DamagePart,
+  type DamagePlan,
+} from './damage/index.ts';
+export {
   MemoryCatalog,
   openCatalog,
   type Catalog,

@@ -16,7 +16,7 @@ export const foundation: readonly string[] = ['base', 'errors', 'monitor'];
 
 const algorithms = ['chunking', 'compression', 'crypto'];
 const stores = ['store', 'journal', 'catalog', 'mirror'];
-const keyless = ['verify', 'heal'];
+const keyless = ['verify', 'heal', 'damage'];
 const belowRepository = [
   'config',
   ...algorithms,
@@ -46,6 +46,7 @@ export const rooms: RoomTable = {
   // Keyless: neither may ever import crypto.
   verify: ['mirror', 'catalog', 'format'],
   heal: ['verify', 'mirror', 'catalog', 'format'],
+  damage: ['verify', 'mirror', 'format'],
   workers: [...algorithms, 'format', 'files'],
   repository: belowRepository,
   rebuild: ['repository', ...belowRepository],

@@ -30,6 +30,7 @@ export const commandModules: Readonly<
   'catalog rebuild': () => import('./catalog-rebuild.ts'),
   'catalog verify': () => import('./catalog-verify.ts'),
   'catalog copy': () => import('./catalog-copy.ts'),
+  'debug corrupt': () => import('./debug-corrupt.ts'),
   'key export': () => import('./key-export.ts'),
   'config show': () => import('./config-show.ts'),
   'config path': () => import('./config-path.ts'),

@@ -4,9 +4,6 @@ import {
   isVersionsError,
   type KeylessSummary,
   openCatalog,
-  openStore,
-  type Place,
-  type RepositoryPlaces,
   resolvePlace,
   verifyKeyless,
 } from '../../core/index.ts';
@@ -14,6 +11,7 @@ import { thisHost } from '../machine.ts';
 import { showHealPlan } from '../output/heal-output.ts';
 import { formatBytes, formatCounted, formatDuration } from '../output/measures.ts';
 import type { CommandResult, Session } from '../session.ts';
+import { type NamedPlace, openPlaces } from '../setup/open-places.ts';
 import { catalogFile, placesOf } from '../setup/places.ts';
 import { ageOption, levelOption, mirrorOption, subsetOption } from '../setup/verify-options.ts';
 
@@ -50,8 +48,6 @@ export async function runKeyless(session: Session): Promise<CommandResult> {
   return finish(session, level, summary);
 }
 
-type NamedPlace = RepositoryPlaces['mirrors'][number];
-
 /** Those that were given; else the mirrors of the configured repository, and its catalog. */
 function placesOfSession(session: Session): {
   readonly mirrors: readonly NamedPlace[];
@@ -67,20 +63,6 @@ function placesOfSession(session: Session): {
     return { mirrors: [{ name, url: resolvePlace(name, base) }] };
   }
   return placesOf(session.configuredRepository(), settings, io);
-}
-
-function openPlaces(mirrors: readonly NamedPlace[], writable: boolean): Promise<readonly Place[]> {
-  return Promise.all(
-    mirrors.map(async ({ name, url, credentials }): Promise<Place> => {
-      try {
-        const options = { create: false, readOnly: !writable, credentials };
-        return { name, store: await openStore(url, options) };
-      } catch (error) {
-        if (isVersionsError(error, 'Unavailable', 'Denied', 'NotFound')) return { name, error };
-        throw error;
-      }
-    }),
-  );
 }
 
 /** The ledger is a hint: without one everything is read. */

@@ -1,5 +1,6 @@
 import { commonOptions } from './common-options.ts';
 import { costOptions } from './cost-options.ts';
+import { debugOptions } from './debug-options.ts';
 import { mirrorOptions } from './mirror-options.ts';
 import type { CommandName, OptionDefinition } from './option.ts';
 
@@ -17,8 +18,8 @@ export const optionTable: readonly OptionDefinition[] = [
     value: 'NAME=URL',
     scope: 'none',
     env: false,
-    commands: [...making, 'verify', 'heal', 'doctor'],
-    help: 'a mirror: a name, and a path, file:/// URL or s3://BUCKET/PREFIX?region=… (repeat for several); for verify, heal and doctor: only the mirror of that name',
+    commands: [...making, 'verify', 'heal', 'doctor', 'debug corrupt'],
+    help: 'a mirror: a name, and a path, file:/// URL or s3://BUCKET/PREFIX?region=… (repeat for several); for verify, heal, doctor and debug corrupt: only the mirror of that name',
   },
   {
     name: 'credentials',
@@ -410,7 +411,7 @@ export const optionTable: readonly OptionDefinition[] = [
     value: 'ID',
     scope: 'none',
     env: false,
-    commands: ['heal'],
+    commands: ['heal', 'debug corrupt'],
     help: 'only the object whose key holds this',
   },
   {
@@ -436,10 +437,20 @@ export const optionTable: readonly OptionDefinition[] = [
     kind: 'flag',
     scope: 'none',
     env: false,
-    commands: ['backup', 'restore', 'verify', 'heal', 'mirror add', 'mirror remove', 'mirror sync'],
+    commands: [
+      'backup',
+      'restore',
+      'verify',
+      'heal',
+      'mirror add',
+      'mirror remove',
+      'mirror sync',
+      'debug corrupt',
+    ],
     help: 'only say what would be done',
   },
   ...mirrorOptions,
+  ...debugOptions,
   ...costOptions,
   {
     name: 'origin',

@@ -24,6 +24,7 @@ export type CommandName =
   | 'catalog rebuild'
   | 'catalog verify'
   | 'catalog copy'
+  | 'debug corrupt'
   | 'key export'
   | 'config show'
   | 'config path'

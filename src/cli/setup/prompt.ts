@@ -25,3 +25,15 @@ export async function askNewPassword(io: Io, message: string): Promise<string> {
     question = 'Those were different. Once more';
   }
 }
+
+/** Asks whether to go on; no unless somebody says yes. */
+export async function confirm(io: Io, message: string): Promise<boolean> {
+  const prompts = await import('@clack/prompts');
+  const answer = await prompts.confirm({
+    message,
+    initialValue: false,
+    input: io.stdin,
+    output: io.stderr,
+  });
+  return answer === true;
+}

@@ -10,7 +10,7 @@ export { eachAtOnce } from './each-at-once.ts';
 export { sortedByKey, type ExpectedObject } from './expected-objects.ts';
 export { HealthRecorder } from './health-recorder.ts';
 export { judgeFor, type Judge, type Verdict } from './judge.ts';
-export type { ListedMirror } from './list-mirror.ts';
+export { listMirror, type ListedMirror } from './list-mirror.ts';
 export { readCopy, type BadRead, type ReadCopy } from './read-copy.ts';
 export { KnownCopies, selectCopies, type SelectOptions, type Subset } from './select-copies.ts';
 export * from './verify-mirrors.ts';
