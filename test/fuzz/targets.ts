@@ -5,6 +5,8 @@ import { decompress } from '../../src/core/compression/index.ts';
 import { decodeKeyFile, MasterBundle } from '../../src/core/crypto/index.ts';
 import type { ErrorKind } from '../../src/core/errors/index.ts';
 import {
+  decodeCheckpointObject,
+  decodeCheckpointRuns,
   decodeChunkTable,
   decodeConfig,
   decodeEntry,
@@ -17,13 +19,17 @@ import {
   decodePayloadObject,
   decodePayloadPlaintext,
   decodeRecords,
+  decodeRun,
   decodeSnapshotRecord,
   decodeTreePage,
   decodeXattrs,
+  encodeCheckpointRuns,
   encodeEntry,
+  encodeRun,
   encodeSnapshotRecord,
   encodeXattrs,
   headerBytes,
+  objectHashOf,
   parseObjectName,
   trailerBytes,
 } from '../../src/core/format/index.ts';
@@ -100,6 +106,23 @@ const frames = [
   richEntries()[0],
 ];
 
+const checkpointRuns = [1, 4].map((first) => ({
+  name: objectHashOf(Buffer.from([first])),
+  bytes: 1000,
+  salt: new Uint8Array(32).fill(first),
+  epoch: 1,
+  first,
+  last: first === 1 ? 3 : 5,
+}));
+const [runEntry = Buffer.alloc(0)] = seed('journal-entry');
+const runEnvelope = {
+  part: 'run',
+  first: 1,
+  last: 1,
+  lineage: decodeEntryObject(runEntry).lineage,
+  hash: objectHashOf(runEntry),
+} as const;
+
 const cborTargets: readonly FuzzTarget[] = [
   {
     name: 'tree page',
@@ -140,8 +163,14 @@ const cborTargets: readonly FuzzTarget[] = [
   },
   {
     name: 'journal records',
-    seeds: [...seed('records'), ...recordSeeds(seed('snapshot'))],
+    seeds: [...seed('records', 'checkpoint-record'), ...recordSeeds(seed('snapshot'))],
     decode: decodeRecords,
+    mutate: mutateEither,
+  },
+  {
+    name: 'runs of a checkpoint',
+    seeds: [encodeCheckpointRuns(checkpointRuns)],
+    decode: (bytes) => decodeCheckpointRuns(bytes, { last: 5 }),
     mutate: mutateEither,
   },
   { name: 'CBOR', seeds: seed('bundle', 'records'), decode: decodeCbor, mutate: mutateEither },
@@ -192,6 +221,18 @@ const byteTargets: readonly FuzzTarget[] = [
     name: 'plain payload',
     seeds: [Buffer.from('0005000000deadbeef00', 'hex'), Buffer.from('01ffffff0028b52ffd', 'hex')],
     decode: decodePayloadPlaintext,
+    mutate: mutateBytes,
+  },
+  {
+    name: 'checkpoint',
+    seeds: seed('checkpoint', 'run'),
+    decode: decodeCheckpointObject,
+    mutate: mutateBytes,
+  },
+  {
+    name: 'run',
+    seeds: [encodeRun([{ bytes: runEntry }])],
+    decode: (bytes) => decodeRun(bytes, runEnvelope),
     mutate: mutateBytes,
   },
   {

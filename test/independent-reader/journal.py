@@ -6,7 +6,7 @@ from dataclasses import dataclass, field as dataclass_field
 import cbor
 from damage import require
 from fields import field, is_bytes, is_number, number
-from objects import ENTRY, PAYLOAD, decode_codec, open_sealed, parse_header, sha256
+from objects import CHECKPOINT, ENTRY, PAYLOAD, decode_codec, open_sealed, parse_header, sha256
 from trees import parse_snapshot
 
 PAYLOAD_BYTES_MAX = 64 << 20
@@ -115,6 +115,66 @@ def _check_record(record):
     elif kind == "fence":
         require(("session" in record) != ("writer" in record), "a fence is malformed")
         field(record, "session" if "session" in record else "writer", 16)
+    elif kind == "checkpoint":
+        require(record.get("optional") is True, "a checkpoint is not optional")
+        field(record, "hash", 32)
+        covered = _check_part(field(record, "checkpoint", list))
+        _check_runs(field(record, "runs", [list]), covered)
+
+
+def _check_part(part):
+    """The first and the last entry of a checkpoint or run, as others describe it."""
+    require(len(part) == 6 and is_bytes(part[0], 32) and is_bytes(part[2], 32), "a run is malformed")
+    require(is_number(part[1]) and all(map(is_number, part[3:6])), "a run is malformed")
+    return part[4], part[5]
+
+
+def _check_runs(runs, covered):
+    following = 1
+    for run in runs:
+        first, last = _check_part(run)
+        require(first == following and last >= first, "runs leave something out")
+        following = last + 1
+    require(covered == (1, following - 1), "runs do not end where their checkpoint does")
+
+
+def parse_checkpoint(name, data, config, bundle):
+    """What an object below checkpoints/ covers, and its plaintext: section 12."""
+    require(sha256(data) == name, "its hash is not its name")
+    header = _header(data, CHECKPOINT, config)
+    part, first, last = data[64], number(data, 68, 8), number(data, 76, 8)
+    require(part in (1, 2) and data[65:68] == bytes(3), "it does not say what it is")
+    require(1 <= first <= last and (part == 2 or first == 1), "its numbers do not fit")
+    require(len(data) == 136 + number(data, 132, 4), "its length is wrong")
+    key = bundle.object_key(header, "journal", "journal")
+    plain = open_sealed(header.suite, key, 0, data[:136], data[136:])
+    return part, (first, last), (bytes(data[84:100]), bytes(data[100:132])), plain
+
+
+def parse_checkpoint_runs(plain, covered):
+    runs = field(cbor.decode(plain), "runs", [list])
+    _check_runs(runs, covered)
+    return runs
+
+
+def parse_run(plain, covered, end):
+    """Entry objects with their payload objects (or nothing), which follow each other."""
+    (first, last), (lineage, name) = covered, end
+    entries, at, before = [], 0, None
+    while at < len(plain):
+        require(at + 8 <= len(plain), "it ends within a length")
+        size, payload_size = number(plain, at, 4), number(plain, at + 4, 4)
+        middle, stop = at + 8 + size, at + 8 + size + payload_size
+        require(stop <= len(plain) and payload_size <= 4 << 20, "its lengths do not fit")
+        entry, payload = plain[at + 8 : middle], plain[middle:stop]
+        require(number(entry, 64, 8) == first + len(entries), "an entry is left out")
+        require(before is None or entry[128:160] == before, "an entry does not follow")
+        require(payload == b"" or sha256(payload) == entry[160:192], "a payload is not its entry's")
+        entries.append((entry, payload))
+        at, before = stop, sha256(entry)
+    require(len(entries) == last - first + 1 and before == name, "it does not end where it says")
+    require(entries[-1][0][72:88] == lineage, "it ends in another lineage")
+    return entries
 
 
 @dataclass

@@ -54,7 +54,7 @@ def parse_header(data, kinds):
     if raw[8] != 1:
         raise Newer(f"its format version is {raw[8]}")
     kind, suite, slot, key_id, salt = raw[9], raw[10], raw[11], number(raw, 12, 4), raw[32:64]
-    if suite > 1 or slot > 3 or not 1 <= kind <= 8 or kind == CHECKPOINT:
+    if suite > 1 or slot > 3 or not 1 <= kind <= 8:
         raise Newer("its header has a reserved value")
     require(kind in kinds, f"its kind is {kind}")
     if suite == 0 or kind in (CONFIG, MIRROR):

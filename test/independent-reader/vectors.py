@@ -1,4 +1,4 @@
-"""Holds the reader against the test vectors in section 13 of docs/format.md."""
+"""Holds the reader against the test vectors in section 14 of docs/format.md."""
 
 import hashlib
 import re
@@ -10,7 +10,14 @@ import objects
 import packs
 import trees
 from damage import require
-from journal import parse_entry, parse_payload, parse_records
+from journal import (
+    parse_checkpoint,
+    parse_checkpoint_runs,
+    parse_entry,
+    parse_payload,
+    parse_records,
+    parse_run,
+)
 
 REPOSITORY = bytes(range(16))
 KEY = bytes([0x20]) * 32
@@ -19,7 +26,7 @@ KEY = bytes([0x20]) * 32
 def read_vectors(page):
     """The values in the page by their names."""
     with open(page, encoding="utf-8") as file:
-        block = file.read().split("## 13.")[1].split("```text\n")[1].split("```")[0]
+        block = file.read().split("## 14.")[1].split("```text\n")[1].split("```")[0]
     found, name = {}, None
     for line in block.splitlines():
         if not line.startswith(" "):
@@ -184,6 +191,21 @@ class Vectors:
         payload = self._take("payload")
         plain = parse_payload(objects.sha256(payload), payload, self._config, self._bundle)
         same(parse_records(plain), records)
+
+    def check_checkpoints(self):
+        entry, payload = self._take("journal-entry"), self._take("payload")
+        data, run = self._take("checkpoint"), self._take("run")
+        names = [objects.sha256(each) for each in (data, run)]
+        part, covered, end, plain = parse_checkpoint(names[1], run, self._config, self._bundle)
+        entries = parse_run(plain, covered, end)
+        same((part, [size for _, size in entries]), (2, [b"", payload]))
+        same(entries[0][0], entry)
+        part, covered, end, plain = parse_checkpoint(names[0], data, self._config, self._bundle)
+        runs = parse_checkpoint_runs(plain, covered)
+        same((part, runs), (1, [[names[1], len(run), b"\x79" * 32, 1, 1, 2]]))
+        (record,) = cbor.decode(self._take("checkpoint-record"))
+        named = [names[0], len(data), b"\x7a" * 32, 1, 1, 2]
+        same((record["checkpoint"], record["hash"], record["runs"]), (named, end[1], runs))
 
     def check_that_all_were_used(self):
         same(sorted(self._unused), [])

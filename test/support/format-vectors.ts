@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 
 const page = new URL('../../docs/format.md', import.meta.url);
 
-/** The values that docs/format.md section 13 gives, by name. */
+/** The values that docs/format.md section 14 gives, by name. */
 export function readFormatVectors(): ReadonlyMap<string, string> {
   const text = readFileSync(page, 'utf8');
-  const block = /## 13\.[^]*?```text\n([^]*?)```/.exec(text)?.[1] ?? '';
+  const block = /## 14\.[^]*?```text\n([^]*?)```/.exec(text)?.[1] ?? '';
   const read = new Map<string, string>();
   let name = '';
   for (const line of block.split('\n').filter((part) => part !== '')) {

@@ -5,6 +5,8 @@ export const chunkBytesMax: number = 16 * 1024 * 1024;
 export const packChunksMax: number = 1 << 20;
 export const packBlocksMax: number = 1 << 16;
 export const payloadBytesMax: number = 64 * 1024 * 1024;
+/** A payload object of more bytes does not go into a checkpoint with its entry. */
+export const checkpointPayloadBytesMax: number = 4 * 1024 * 1024;
 export const nameBytesMax = 4096;
 export const pageLevelsMax = 16;
 export const inlineFileBytesMax = 256;

@@ -10,6 +10,17 @@
  * - encoders refuse (`Internal`) what the decoders would refuse;
  * - decoded byte fields are views of the decoded bytes unless it says otherwise.
  */
+export {
+  type CheckpointEnvelope,
+  type CheckpointPart,
+  decodeCheckpointObject,
+  decodeCheckpointRuns,
+  decodeRun,
+  encodeCheckpointRuns,
+  encodeCheckpointStart,
+  encodeRun,
+  type RunEntry,
+} from './checkpoint-object.ts';
 export * from './chunk-table.ts';
 export * from './config-object.ts';
 export { decodeEntry, encodeEntry } from './entry-codec.ts';

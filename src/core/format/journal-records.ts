@@ -12,6 +12,12 @@ import { toHex } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import type { CborValue } from './cbor-reader.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
+import {
+  type CheckpointPart,
+  checkpointPartOf,
+  checkpointPartValue,
+  faultOf,
+} from './checkpoint-object.ts';
 import { damaged } from './failures.ts';
 import { bytesOfHex, Fields } from './fields.ts';
 import { snapshotOfValue, snapshotValue, type SnapshotRecord } from './snapshot-record.ts';
@@ -86,7 +92,18 @@ export type JournalRecord =
       readonly session?: SessionId | undefined;
       readonly writer?: WriterId | undefined;
     }
+  | CheckpointRecord
   | UnknownRecord;
+
+/** A checkpoint was made of the entries up to one of those before; a reader may pass it over. */
+export interface CheckpointRecord {
+  readonly type: 'checkpoint';
+  readonly checkpoint: CheckpointPart;
+  /** Of the last entry that it covers. */
+  readonly hash: ObjectHash;
+  /** All runs that it consists of, oldest first. */
+  readonly runs: readonly CheckpointPart[];
+}
 
 /** A record of a newer version. Unless it is optional, a client goes on reading and never writes. */
 export interface UnknownRecord {
@@ -154,6 +171,14 @@ function recordValue(record: JournalRecord): Record<string, unknown> {
         session: record.session && bytesOfHex(record.session),
         writer: record.writer && bytesOfHex(record.writer),
       };
+    case 'checkpoint':
+      return {
+        ...record,
+        optional: true,
+        hash: bytesOfHex(record.hash),
+        checkpoint: checkpointPartValue(record.checkpoint),
+        runs: record.runs.map((run) => checkpointPartValue(run)),
+      };
     case 'unknown':
       break;
   }
@@ -210,6 +235,8 @@ function recordOfValue(value: CborValue): JournalRecord {
       return { type, packs: fields.hexes<PackName>('packs', 32) };
     case 'fence':
       return fenceOfFields(fields);
+    case 'checkpoint':
+      return checkpointOfFields(fields);
     default:
       return { type: 'unknown', name: type, optional: fields.flag('optional') };
   }
@@ -241,6 +268,17 @@ function fenceOfFields(fields: Fields): JournalRecord {
   return fields.has('session')
     ? { type: 'fence', session: fields.hex16('session') as SessionId }
     : { type: 'fence', writer: fields.hex16('writer') as WriterId };
+}
+
+function checkpointOfFields(fields: Fields): CheckpointRecord {
+  const checkpoint = checkpointPartOf(fields.value('checkpoint'), recordDamaged);
+  const runs = fields.array('runs').map((run) => checkpointPartOf(run, recordDamaged));
+  const fault = checkpoint.first === 1 ? faultOf(runs, checkpoint.last) : 'it does not begin at 1';
+  if (fault !== undefined || !fields.flag('optional')) {
+    throw recordDamaged(`a checkpoint is malformed: ${fault ?? 'it is not optional'}`);
+  }
+  const hash = fields.hex32('hash') as ObjectHash;
+  return { type: 'checkpoint', checkpoint, hash, runs };
 }
 
 function parentValue({ lineage, number, hash }: LineageParent): Record<string, unknown> {

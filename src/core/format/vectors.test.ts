@@ -39,6 +39,9 @@ import {
   decodeRecords,
   decodeSnapshotRecord,
   decodeTreePage,
+  type CheckpointPart,
+  encodeCheckpointRuns,
+  encodeCheckpointStart,
   encodeConfig,
   encodeEntry,
   encodeEntryStart,
@@ -48,10 +51,13 @@ import {
   encodePayloadPlaintext,
   encodePayloadStart,
   encodeRecords,
+  encodeRun,
+  type EntryEnvelope,
   encodeSnapshotRecord,
   headerBytes,
   ListPageBuilder,
   noHash,
+  objectHashOf,
   packEndBytes,
   packNameOf,
   tablePosition,
@@ -59,11 +65,12 @@ import {
   TreePageBuilder,
   TreePageRule,
   writePackEnd,
+  type SealedObjectStart,
   type SnapshotRecord,
   type TreeEntry,
 } from './index.ts';
 
-/* Everything below is fixed: see the list of inputs in docs/format.md section 13. To write new
+/* Everything below is fixed: see the list of inputs in docs/format.md section 14. To write new
    vectors into the page after adding some: UPDATE_VECTORS=1 vitest run vectors. Vectors that stand
    there already never change. */
 
@@ -107,7 +114,7 @@ const vectors = await buildVectors();
 
 if (process.env['UPDATE_VECTORS'] === '1') writeVectors(vectors);
 
-describe('docs/format.md section 13', () => {
+describe('docs/format.md section 14', () => {
   const written = readFormatVectors();
 
   test('has the vectors that are made here, and no others', () => {
@@ -385,37 +392,92 @@ function snapshotOf(source: string): SnapshotRecord {
   };
 }
 
+interface SealedBytes {
+  readonly salt: number;
+  readonly plain: Uint8Array;
+  readonly start: (start: SealedObjectStart) => Uint8Array;
+}
+
+function sealedObject(keys: RepositoryKeys, { salt, plain, start }: SealedBytes): Buffer {
+  const salted = filled(32, salt);
+  const aad = start({
+    suite: 1,
+    epoch: 1,
+    repository,
+    salt: salted,
+    sealedBytes: plain.byteLength + 16,
+  });
+  return Buffer.concat([aad, seal(keys.sealingKey('journal', 1, salted), 0, aad, plain)]);
+}
+
 function journalVectors(keys: RepositoryKeys): [string, string][] {
   const records = encodeRecords([
     { type: 'lineage', reason: 'init' },
     { type: 'session', session: '71'.repeat(16) as SessionId, base: 0, host: 'host' },
   ]);
   const plain = encodePayloadPlaintext({ codec: 0, bytes: records }, records.byteLength);
-  const salt = filled(32, 0x72);
-  const key = keys.sealingKey('journal', 1, salt);
-  const start = {
-    suite: 1 as const,
-    epoch: 1,
-    repository,
-    salt,
-    sealedBytes: plain.byteLength + 16,
-  };
-  const envelope = encodeEntryStart(start, {
+  const payload = sealedObject(keys, { salt: 0x76, plain, start: encodePayloadStart });
+  const envelope: EntryEnvelope = {
     number: 1,
     lineage: '73'.repeat(16) as LineageId,
     entryId: '74'.repeat(16),
     writer: '75'.repeat(16) as WriterId,
     time: created,
     previous: noHash,
+  };
+  const entry = sealedObject(keys, {
+    salt: 0x72,
+    plain,
+    start: (start) => encodeEntryStart(start, envelope),
   });
-  const payloadSalt = filled(32, 0x76);
-  const payloadKey = keys.sealingKey('journal', 1, payloadSalt);
-  const payloadStart = encodePayloadStart({ ...start, salt: payloadSalt });
+  const second = {
+    ...envelope,
+    number: 2,
+    entryId: '77'.repeat(16),
+    previous: objectHashOf(entry),
+    payload: objectHashOf(payload),
+  };
+  const next = sealedObject(keys, {
+    salt: 0x78,
+    plain: new Uint8Array(),
+    start: (start) => encodeEntryStart(start, second),
+  });
   return [
     ['records', toHex(records)],
-    ['journal-entry', toHex(Buffer.concat([envelope, seal(key, 0, envelope, plain)]))],
-    ['payload', toHex(Buffer.concat([payloadStart, seal(payloadKey, 0, payloadStart, plain)]))],
+    ['journal-entry', toHex(entry)],
+    ['payload', toHex(payload)],
+    ...checkpointVectors(keys, [{ bytes: entry }, { bytes: next, payload }]),
   ];
+}
+
+function checkpointVectors(
+  keys: RepositoryKeys,
+  entries: readonly [{ readonly bytes: Buffer }, { readonly bytes: Buffer; payload: Buffer }],
+): [string, string][] {
+  const hash = objectHashOf(entries[1].bytes);
+  const covers = { first: 1, last: 2, lineage: '73'.repeat(16) as LineageId, hash };
+  const run = sealedObject(keys, {
+    salt: 0x79,
+    plain: encodeRun(entries),
+    start: (start) => encodeCheckpointStart(start, { part: 'run', ...covers }),
+  });
+  const runs = [partOf(run, 0x79)];
+  const checkpoint = sealedObject(keys, {
+    salt: 0x7a,
+    plain: encodeCheckpointRuns(runs),
+    start: (start) => encodeCheckpointStart(start, { part: 'checkpoint', ...covers }),
+  });
+  const record = { type: 'checkpoint', checkpoint: partOf(checkpoint, 0x7a), hash, runs } as const;
+  return [
+    ['run', toHex(run)],
+    ['checkpoint', toHex(checkpoint)],
+    ['checkpoint-record', toHex(encodeRecords([record]))],
+  ];
+}
+
+function partOf(object: Buffer, salt: number): CheckpointPart {
+  const name = objectHashOf(object);
+  return { name, bytes: object.length, salt: filled(32, salt), epoch: 1, first: 1, last: 2 };
 }
 
 /** The keys are drawn in this order: data, trees, index, journal, mac, idKey, chunkerSecret. */
@@ -455,7 +517,7 @@ function writeVectors(made: ReadonlyMap<string, string>): void {
   ]);
   const text = readFileSync(page, 'utf8');
   const [before] = text.split('```text\n', 1);
-  if (before === undefined || !before.includes('## 13.'))
+  if (before === undefined || !before.includes('## 14.'))
     throw new Error('Section 13 has no block');
   writeFileSync(page, `${before}\`\`\`text\n${lines.join('\n')}\n\`\`\`\n`);
 }

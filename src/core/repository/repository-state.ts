@@ -9,6 +9,8 @@ import type {
 } from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
 import type {
+  CheckpointPart,
+  CheckpointRecord,
   EntryEnvelope,
   JournalRecord,
   MirrorRecord,
@@ -60,6 +62,10 @@ export class RepositoryState {
   readonly unknownRecords: Set<string> = new Set();
   /** Entries outside this history whose packs and snapshots it has taken in. */
   readonly merged: Set<ObjectHash> = new Set();
+  /** The last checkpoint that an entry names. */
+  checkpoint: CheckpointRecord | undefined;
+  /** Everything below `checkpoints/` that entries name, by name; no two are alike. */
+  readonly checkpointParts: Map<ObjectHash, CheckpointPart> = new Map();
   /** Where the history ended that a rebuild goes on from, until the rebuild is complete. */
   rebuildBase: LineageEnd | undefined;
 
@@ -123,6 +129,11 @@ export class RepositoryState {
       case 'fence':
         if (record.session) this.fenced.add(record.session);
         if (record.writer) this.fenced.add(record.writer);
+        return;
+      case 'checkpoint':
+        this.checkpoint = record;
+        for (const part of [record.checkpoint, ...record.runs])
+          this.checkpointParts.set(part.name, part);
         return;
       case 'unknown':
         if (!record.optional) this.unknownRecords.add(record.name);

@@ -6,7 +6,7 @@ import type { PackInfo, PackLife } from './pack-list.ts';
 import { RepositoryState, type CommittedSnapshot, type LineageStart } from './repository-state.ts';
 
 /** Local only: another version makes the file be ignored and the journal be read again. */
-const layout = 'versions-state-4';
+const layout = 'versions-state-5';
 
 interface SavedState {
   readonly layout: string;
@@ -27,6 +27,8 @@ interface SavedState {
   readonly mirrorsMin: number | undefined;
   readonly unknownRecords: ReadonlySet<string>;
   readonly merged: RepositoryState['merged'];
+  readonly checkpoint: RepositoryState['checkpoint'];
+  readonly checkpointParts: RepositoryState['checkpointParts'];
   readonly rebuildBase: RepositoryState['rebuildBase'];
 }
 
@@ -81,6 +83,8 @@ export function saveState(
     mirrorsMin: state.mirrorsMin,
     unknownRecords: state.unknownRecords,
     merged: state.merged,
+    checkpoint: state.checkpoint,
+    checkpointParts: state.checkpointParts,
     rebuildBase: state.rebuildBase,
   };
   const temporary = `${path}.${process.pid}.tmp`;
@@ -107,6 +111,8 @@ function restoreState(saved: SavedState): RepositoryState {
   state.mirrorsMin = saved.mirrorsMin;
   for (const name of saved.unknownRecords) state.unknownRecords.add(name);
   for (const entry of saved.merged) state.merged.add(entry);
+  state.checkpoint = saved.checkpoint;
+  for (const [name, part] of saved.checkpointParts) state.checkpointParts.set(name, part);
   state.rebuildBase = saved.rebuildBase;
   return state;
 }
