@@ -14,10 +14,11 @@ const config: ViteUserConfig = defineConfig({
       'node_modules/**',
       'dist/**',
     ],
-    globalSetup: ['test/support/build-before-tests.ts'],
+    globalSetup: ['test/support/build-before-long-tests.ts'],
     reporters: ['default', new CountReporter()],
     // Processes, not threads: tests open worker threads, change umask and cwd, and send signals.
     pool: 'forks',
+    execArgv: ['--import', './test/support/compiled-threads.js'],
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
