@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { exitErrorIn, Machine, type Outcome } from '../cli/machine.ts';
+import { exitErrorIn, type JsonLine, Machine, type Outcome } from '../cli/machine.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { SmallDisk, whyNoSmallDisk } from '../support/small-disk.ts';
 import { treeImage } from '../support/tree-image.ts';
@@ -68,6 +68,46 @@ async function expectRestores(machine: Machine, source: string): Promise<void> {
   expectOk(await machine.run(['verify', '--level', 'data']));
 }
 
+/** Half a megabyte each, which nothing makes smaller. */
+function makeLargeFiles(source: string, count: number): void {
+  const random = new SeededRandom('large');
+  for (let file = 0; file < count; file++) {
+    mkdirSync(`${source}/${file % 7}`, { recursive: true });
+    writeFileSync(`${source}/${file % 7}/${file}`, random.bytes(500_000));
+  }
+}
+
+async function snapshotsOf(machine: Machine): Promise<readonly JsonLine[]> {
+  const { documents } = await machine.run(['snapshots', '--json']);
+  return documents.filter(({ type }) => type === 'snapshot');
+}
+
+/** The backup ends early; what it has finished is a snapshot, of which every file is whole. */
+async function expectPartial(machine: Machine, source: string, code: number): Promise<void> {
+  const outcome = await machine.run(['backup', source, '--json']);
+  expectClear(outcome, [code]);
+  expect(outcome.summary).toMatchObject({ partial: true, exitCode: code });
+  const [snapshot, ...others] = await snapshotsOf(machine);
+  expect(others).toEqual([]);
+  expect(snapshot).toMatchObject({ id: outcome.summary['snapshotId'], partial: true });
+  const target = machine.path('partial');
+  expectOk(await machine.run(['restore', String(snapshot?.['id']), '--target', target]));
+  const names = readdirSync(target + source, { recursive: true, encoding: 'utf8' });
+  const files = names.filter((name) => statSync(`${target}${source}/${name}`).isFile());
+  expect(files.length).toBeGreaterThan(10);
+  expect(snapshot?.['stats']).toMatchObject({
+    files: files.length,
+    bytes: files.length * 500_000,
+  });
+  for (const name of files) {
+    const isSame = readFileSync(`${target}${source}/${name}`).equals(
+      readFileSync(`${source}/${name}`),
+    );
+    expect({ name, isSame }).toEqual({ name, isSame: true });
+  }
+  rmSync(target, { recursive: true });
+}
+
 const places = [
   {
     name: 'cache',
@@ -132,6 +172,19 @@ describe.skipIf(whyNot !== undefined)('a full mirror', () => {
     },
   );
 
+  it('keeps what is finished as a partial snapshot', { timeout: testMs }, async () => {
+    using machine = new Machine();
+    using disk = new SmallDisk(machine.path('disk'), 2 * diskBytes);
+    const source = machine.path('source');
+    makeLargeFiles(source, 130);
+    expectOk(await machine.run(['init', 'home', '--mirror', 'm1=disk/m1']));
+    await expectPartial(machine, source, 22);
+    disk.grow(10 * diskBytes);
+    expectOk(await machine.run(['backup', source]));
+    expect((await snapshotsOf(machine)).map(({ partial }) => partial)).toEqual([false]);
+    await expectRestores(machine, source);
+  });
+
   it('of two is owed what it lacks, and is given it with space', { timeout: testMs }, async () => {
     using machine = new Machine();
     using disk = new SmallDisk(machine.path('disk'), diskBytes);
@@ -151,6 +204,21 @@ describe.skipIf(whyNot !== undefined)('a full mirror', () => {
       expectOk(await machine.run(['mirror', 'sync', 'm2']));
       await expectRestores(machine, source);
     }
+  });
+});
+
+describe.skipIf(whyNot !== undefined)('a disk that holds mirror, catalog and cache', () => {
+  it('keeps what is finished as a partial snapshot', { timeout: testMs }, async () => {
+    using machine = new Machine();
+    using disk = new SmallDisk(machine.home, 2 * diskBytes);
+    const source = machine.path('source');
+    makeLargeFiles(source, 130);
+    expectOk(await machine.run(['init', 'home', '--mirror', `m1=${machine.home}/m1`]));
+    await expectPartial(machine, source, 22);
+    disk.grow(10 * diskBytes);
+    expectOk(await machine.run(['backup', source]));
+    expect((await snapshotsOf(machine)).map(({ partial }) => partial)).toEqual([false]);
+    await expectRestores(machine, source);
   });
 });
 

@@ -4,6 +4,7 @@ import {
   byteStringFromText,
   type ByteString,
   fsPath,
+  isVersionsError,
   type MirrorConfig,
   runBackup,
   VersionsError,
@@ -16,7 +17,7 @@ import { safeText } from '../output/safe-text.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { excludePatterns, refuseOwnPlaces, sourcePaths } from '../setup/backup-sources.ts';
 import { createDefaultRepository } from '../setup/first-run.ts';
-import { openForWriting, writableRepository } from '../setup/open-session.ts';
+import { lazySecret, openForWriting, writableRepository } from '../setup/open-session.ts';
 import { isWithin, type OwnPlace, ownPlaces } from '../setup/own-places.ts';
 import { timeSetting } from '../setup/parse-time.ts';
 import { areAllOnSameDisk } from '../setup/second-place.ts';
@@ -44,10 +45,36 @@ export async function run(given: Session): Promise<CommandResult> {
   };
 }
 
+/** Too little room, or too few mirrors, in mid-run: what is finished may still fit. */
+const cutShortBy: ReadonlySet<string> = new Set([
+  'QUORUM_LOST',
+  'LOCAL_DISK_FULL',
+  'JOURNAL_FULL',
+  'CATALOG_FULL',
+]);
+
 async function save(session: Session, options: BackupOptions): Promise<BackupSummary> {
-  await using opened = await openForWriting(session);
-  session.showProgress();
-  return await runBackup(opened.repository, options, session.context);
+  const choice = { secret: lazySecret(session, writableRepository(session).name) };
+  let cutShort: VersionsError;
+  {
+    await using opened = await openForWriting(session, choice);
+    session.showProgress();
+    try {
+      return await runBackup(opened.repository, options, session.context);
+    } catch (error) {
+      const isCutShort = isVersionsError(error, 'Unavailable') && cutShortBy.has(error.code);
+      if (!isCutShort || options.stdin !== undefined || options.dryRun) throw error;
+      cutShort = error;
+    }
+  }
+  session.output.note('The backup cannot go on; what is finished is being kept');
+  try {
+    // Opened afresh, because a mirror that was given up may take a small object.
+    await using opened = await openForWriting(session, choice);
+    return await runBackup(opened.repository, { ...options, cutShort }, session.context);
+  } catch {
+    throw cutShort;
+  }
 }
 
 /** The session with a repository to save to, which the very first backup makes. */

@@ -41,6 +41,8 @@ export interface Saved {
     | 'bytesRead'
     | 'bytesNew'
   >;
+  /** Sizes of the files in the snapshot. */
+  readonly bytes: number;
   readonly missing: readonly ByteString[];
   readonly uids: ReadonlySet<number>;
   readonly gids: ReadonlySet<number>;

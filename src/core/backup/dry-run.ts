@@ -30,7 +30,6 @@ export async function dryRun(
     const scan = new Scan({
       ...scanOptionsOf(repository, options, context, source),
       state,
-      force: options.force,
       links,
       storeXattrs: () => new Uint8Array(32),
       events: new ScanEvents(join(directory, 'scan')),

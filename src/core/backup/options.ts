@@ -26,6 +26,11 @@ export interface BackupOptions {
   /** Where the (single) path appears in the snapshot. */
   readonly as?: ByteString | undefined;
   readonly force: boolean;
+  /**
+   * Why a run before this one failed. Then no file is read: what that run had finished, and what is
+   * unchanged, becomes a partial snapshot.
+   */
+  readonly cutShort?: VersionsError | undefined;
   readonly dryRun: boolean;
   /** Mirrors, catalog, cache, key files: never saved. */
   readonly neverEnter: readonly ByteString[];

@@ -4,6 +4,7 @@ import { nativeCalls } from '../files/index.ts';
 import { encodeSnapshotRecord } from '../format/index.ts';
 import { TreeStore, WriteSession, type Context, type Repository } from '../repository/index.ts';
 import type { BackupWork, Saved } from './backup-work.ts';
+import { DiskReserve } from './disk-reserve.ts';
 import { dryRun } from './dry-run.ts';
 import { openLocalState, packsOutOfReach } from './open-local-state.ts';
 import type { BackupOptions, BackupSummary } from './options.ts';
@@ -19,9 +20,10 @@ import { StateChanges } from './state-changes.ts';
  * build the trees, commit.
  *
  * A run that is cut short by the signal commits what it has as a partial snapshot; `stopReason`
- * tells why. With too few mirrors, or a full disk, it throws: a snapshot's own packs and entry need
- * the quorum too, and what was stored is taken up by the next run. A file that cannot be read is a
- * problem and stops nothing.
+ * tells why. With too few mirrors, or a full disk, it throws, and what was stored is taken up by the
+ * next run: by one with `cutShort`, on the repository opened afresh, which commits just that as a
+ * partial snapshot, or throws `cutShort` if no file of it was finished. A file that cannot be read
+ * is a problem and stops nothing.
  */
 export async function runBackup(
   repository: Repository,
@@ -58,6 +60,7 @@ async function save(
     parent: parent?.id,
   });
   writeSource(session.directory, source);
+  using _reserve = new DiskReserve(session.directory, repository.random);
   await using pool = repository.startWorkers((pack, release) => session.addPack(pack, release));
   const trees = new TreeStore(repository, (pack) => session.addPack(pack, () => {}));
   const changes = new StateChanges(join(session.directory, 'state-changes'));

@@ -46,6 +46,7 @@ export async function saveStream(work: BackupWork, input: StreamInput): Promise<
       bytesRead: file.bytes,
       bytesNew: file.bytesNew,
     },
+    bytes: file.bytes,
     missing: [],
     uids: new Set(),
     gids: new Set(),

@@ -31,7 +31,6 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
     const scan = new Scan({
       ...scanOptionsOf(work.repository, options, context, work.source),
       state,
-      force: options.force,
       storeXattrs: (bytes) => work.trees.put('data', bytes),
       events,
       queue,
@@ -41,22 +40,27 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
     const building = buildRoot(work, { events, results, links, upload });
     // Its failure is told where it is awaited; until then it must not count as unhandled.
     building.catch(() => {});
-    const stop = await scanAndUpload(scan, upload, work);
+    const stop = await (options.cutShort === undefined
+      ? scanAndUpload(scan, upload, work)
+      : scanOnly(scan, work, options.cutShort));
     results.end();
     // An empty snapshot would only hide the last good one.
+    if (options.cutShort !== undefined && scan.counts.filesUnchanged === 0) throw options.cutShort;
     if (scan.missing.length >= options.paths.length) throw nothingFound(scan.missing);
     const emptied = stop === undefined ? await emptiedPaths(scan, work) : [];
     // It may have the workers read what could not be read under another name.
     const root = await building;
     await flushWorkers(work);
     const { counts } = scan;
+    const pending = queue.pendingCount;
     const asksForRoot = options.paths.includes(rootPath) && options.as === undefined;
     return {
       root,
       rootEntry: asksForRoot && scan.rootStat ? entryOfStat(rootPath, scan.rootStat) : undefined,
       counts: {
-        filesNew: Math.max(0, counts.filesNew - queue.pendingCount),
-        filesChanged: counts.filesChanged,
+        // What was not read when the run was cut short; new files are the larger part of it.
+        filesNew: Math.max(0, counts.filesNew - pending),
+        filesChanged: counts.filesChanged - Math.max(0, pending - counts.filesNew),
         filesUnchanged: counts.filesUnchanged,
         dirs: counts.dirs,
         others: counts.others,
@@ -65,6 +69,7 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
         bytesRead: upload.counts.bytesRead,
         bytesNew: upload.counts.bytesNew + work.trees.bytesNew,
       },
+      bytes: counts.bytes - counts.bytesQueued + upload.counts.bytesDone,
       missing: [...scan.missing, ...emptied],
       uids: scan.uids,
       gids: scan.gids,
@@ -108,6 +113,20 @@ async function scanAndUpload(
   }
   await upload.settle();
   return undefined;
+}
+
+/** What runs before this one have stored is found again, and nothing is read. */
+async function scanOnly(
+  scan: Scan,
+  { context }: BackupWork,
+  cutShort: VersionsError,
+): Promise<VersionsError> {
+  while (!scan.done) {
+    if (context.signal?.aborted === true) scan.abandon();
+    else scan.advance(scanSliceMs, () => context.clock.elapsed());
+    await breathe();
+  }
+  return cutShort;
 }
 
 /** Signal, or a pack that could not be stored. */
@@ -162,7 +181,8 @@ async function buildRoot(work: BackupWork, parts: RootParts): Promise<ChunkId> {
       computedId: (path) => repository.keys.identities.fileId(source, shownAs(path, options)),
       scanned: () => events.all(),
     }),
-    readLate: (directory, name) => readLate(upload, directory, name),
+    readLate: async (directory, name) =>
+      options.cutShort === undefined ? readLate(upload, directory, name) : undefined,
   });
   if (options.as === undefined) return built.root;
   assert(built.captured !== undefined, 'The path of --as was not saved');

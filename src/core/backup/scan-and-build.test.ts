@@ -134,6 +134,7 @@ class World {
       source,
       state,
       force: options.force ?? false,
+      resume: options.force !== true,
       links,
       isStored: (id) => index.locate(id),
       identities: keys.identities,

@@ -10,12 +10,14 @@ export function scanOptionsOf(
   options: BackupOptions,
   context: Context,
   source: Uint8Array,
-): Omit<ScanOptions, 'state' | 'force' | 'links' | 'storeXattrs' | 'events' | 'queue'> {
+): Omit<ScanOptions, 'state' | 'links' | 'storeXattrs' | 'events' | 'queue'> {
   const startMs = context.clock.now();
   return {
     paths: options.paths,
     walk: walkOptionsOf(options),
     source,
+    force: options.force,
+    resume: !options.force || options.cutShort !== undefined,
     isStored: (id) => repository.index.locate(id),
     identities: repository.keys.identities,
     shownAs: (path) => shownAs(path, options),

@@ -41,6 +41,8 @@ export interface ScanOptions {
   readonly state: LocalState;
   /** Read everything again; the state only tells which file is which. */
   readonly force: boolean;
+  /** Take what runs that were cut short have read: not if all is to be read again. */
+  readonly resume: boolean;
   /** Is the chunk stored? A file whose chunks are not all stored is read again. */
   readonly isStored: (id: ChunkId) => boolean;
   readonly identities: IdentityHasher;
@@ -272,9 +274,9 @@ export class Scan {
     found: Found,
     { moved, identity }: { readonly moved: ItemState | undefined; readonly identity: Uint8Array },
   ): void {
-    const { events, queue, state, source, start, force } = this.#options;
+    const { events, queue, state, source, start, force, resume } = this.#options;
     const { path, name, stat, fingerprint, kept, racy } = found;
-    const resumed = force ? undefined : state.resumed(source, path, fingerprint);
+    const resumed = resume ? state.resumed(source, path, fingerprint) : undefined;
     if (resumed !== undefined && this.#mayReuse(resumed))
       return this.#keep(found, resumed, identity);
     this.#countDifferent(found);

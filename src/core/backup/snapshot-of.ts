@@ -38,7 +38,7 @@ export function snapshotOf(work: BackupWork, saved: Saved): SnapshotRecord {
       files: filesNew + filesChanged + filesUnchanged,
       dirs,
       others,
-      bytes: counts.bytesScanned,
+      bytes: saved.bytes,
       filesNew,
       filesChanged,
       filesUnchanged,

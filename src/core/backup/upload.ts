@@ -26,6 +26,8 @@ export interface UploadOptions {
 export interface UploadCounts {
   bytesRead: number;
   bytesNew: number;
+  /** Sizes of the files that are done, as the scan saw them. */
+  bytesDone: number;
   problems: number;
 }
 
@@ -39,7 +41,7 @@ export class Upload {
   /** Results of a batch are logged after those of the batches before it. */
   #logged: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
-  readonly counts: UploadCounts = { bytesRead: 0, bytesNew: 0, problems: 0 };
+  readonly counts: UploadCounts = { bytesRead: 0, bytesNew: 0, bytesDone: 0, problems: 0 };
 
   constructor(options: UploadOptions) {
     this.#options = options;
@@ -94,6 +96,7 @@ export class Upload {
     const { monitor } = this.#options;
     monitor.count('filesDone', batch.files.length);
     monitor.count('bytesDone', batch.bytes);
+    this.counts.bytesDone += batch.bytes;
     this.#report(batch, await result);
   }
 

@@ -1,5 +1,5 @@
 import type { MirrorId, RepositoryId } from '../base/index.ts';
-import { errorMessage, VersionsError } from '../errors/index.ts';
+import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 
 /** One mirror's part in a failure. */
 export interface MirrorFailure {
@@ -14,11 +14,25 @@ export function quorumLost(message: string, failures: readonly MirrorFailure[]):
     'QUORUM_LOST',
     failures.length === 0 ? message : `${message}: ${reasons(failures)}`,
     {
-      hint: 'Bring the mirrors back (`versions stats` shows them) and run the command again, or lower mirrors-min',
+      hint: hintOf(failures),
       context: { mirrors: failures.map(({ name }) => name).join(', ') },
       cause: failures[0]?.error,
     },
   );
+}
+
+function hintOf(failures: readonly MirrorFailure[]): string {
+  const full = failures.filter(({ error }) => isFull(error)).map(({ name }) => name);
+  const back = 'ring the mirrors back (`versions status` shows them)';
+  const again = 'and run the command again, or lower mirrors-min';
+  if (full.length === 0) return `B${back} ${again}`;
+  const room = `Make room in ${full.join(' and ')}`;
+  return full.length === failures.length ? `${room} ${again}` : `${room}, b${back} ${again}`;
+}
+
+/** Itself, or as the reason why the mirror was given up. */
+function isFull(error: unknown): boolean {
+  return isVersionsError(error) && (error.code === 'STORE_FULL' || isFull(error.cause));
 }
 
 /** No place shows anything of the repository. */
@@ -147,7 +161,7 @@ export function noCopyReachable(key: string, failures: readonly MirrorFailure[])
     'NO_COPY_REACHABLE',
     `No mirror could be asked for ${key}: ${reasons(failures)}`,
     {
-      hint: '`versions stats` shows which mirrors answer',
+      hint: '`versions status` shows which mirrors answer',
       context: { key },
       cause: failures[0]?.error,
     },

@@ -104,7 +104,7 @@ describe('put', () => {
       kind: 'Unavailable',
       code: 'QUORUM_LOST',
       message: expect.stringMatching(/^packs\/a .*m1: Try again; m3: No space is left$/),
-      hint: expect.stringContaining('versions stats'),
+      hint: expect.stringContaining('versions status'),
     });
     await set.drain();
     expect(debts).toEqual([]);
