@@ -237,11 +237,25 @@ describe('completion', () => {
     expect(completeInBash(stdout, ['versions', 'backup', '--exclude', ''])).toEqual([]);
     expect(completeInBash(stdout, ['versions', '-r', 'home', 'rest'])).toEqual(['restore']);
     expect(completeInBash(stdout, ['versions', 'completion', 'f'])).toEqual(['fish']);
+    // A path is meant, where a command has no words of its own.
+    expect(completeInBash(stdout, ['versions', 'backup', ''])).toContain('etc');
+    expect(completeInBash(stdout, ['versions', 'backup', 'et'])).toEqual(['etc']);
+    expect(completeInBash(stdout, ['versions', 'mirror', ''])).not.toContain('etc');
   });
 
   it.skipIf(!hasShell('zsh'))('is valid zsh', async () => {
     const { stdout } = await machine.run(['completion', 'zsh']);
     expect(execFileSync('zsh', ['-n'], { input: stdout, encoding: 'utf8' })).toBe('');
+    expect(completeInZsh(stdout, ['versions', 'sna'])).toContain('snapshots');
+    expect(completeInZsh(stdout, ['versions', 'key', ''])).toEqual(['export']);
+    expect(completeInZsh(stdout, ['versions', 'restore', 'x', '--overwrite', ''])).toEqual([
+      'always',
+      'if-changed',
+      'if-newer',
+      'never',
+    ]);
+    expect(completeInZsh(stdout, ['versions', 'backup', ''])).toEqual(['FILES']);
+    expect(completeInZsh(stdout, ['versions', 'backup', '--exclude', ''])).toEqual([]);
   });
 
   it.skipIf(!hasShell('fish'))('is valid fish', async () => {
@@ -260,6 +274,16 @@ function hasShell(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** What is offered before zsh filters it by what was typed; `FILES` where it would look for files. */
+function completeInZsh(script: string, words: readonly string[]): string[] {
+  const quoted = words.map((word) => `'${word}'`).join(' ');
+  const text = `compdef() { :; }; compadd() { shift; print -l -- "$@"; }; _files() { print FILES; }
+${script}
+words=(${quoted}); CURRENT=${words.length}; _versions`;
+  const reply = execFileSync('zsh', ['-f', '-c', text], { cwd: '/', encoding: 'utf8' });
+  return reply.split('\n').filter((line) => line !== '');
 }
 
 function completeInBash(script: string, words: readonly string[]): string[] {

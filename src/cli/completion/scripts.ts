@@ -95,7 +95,14 @@ ${commonBody()}
   fi
   if [[ $value != files ]]; then
     COMPREPLY=($(compgen -W "$choices" -- "$current"))
-    if [[ \${#COMPREPLY[@]} -gt 0 || $current == -* || -n $value || -z $command ]]; then return; fi
+    if [[ $current == -* || -n $value || -z $command ]]; then return; fi
+    # Behind a command its words or files are meant, and flags only after a dash.
+    local plain=""
+    for word in "\${COMPREPLY[@]}"; do
+      if [[ $word != -* ]]; then plain="$plain $word"; fi
+    done
+    COMPREPLY=($plain)
+    if [[ \${#COMPREPLY[@]} -gt 0 ]]; then return; fi
   fi
   local IFS=$'\\n'
   compopt -o filenames 2> /dev/null
@@ -129,8 +136,12 @@ ${commonBody()}
   if [[ $value == files ]]; then
     _files
   elif [[ $value != none ]]; then
+    # Behind a command its words or files are meant, and flags only after a dash.
+    if [[ $current != -* && -n $command && -z $value ]]; then
+      candidates=(\${candidates:#-*})
+      if (( ! \${#candidates} )); then _files; return; fi
+    fi
     compadd -- $candidates
-    if [[ $current != -* && -n $command && -z $value ]]; then _files; fi
   fi
 }
 if [[ "\${funcstack[1]}" == _versions ]]; then _versions "$@"; else compdef _versions versions; fi
