@@ -1,4 +1,9 @@
-import { byteStringFromText, runRestore, VersionsError } from '../../core/index.ts';
+import {
+  byteStringFromText,
+  type RestoreSummary,
+  runRestore,
+  VersionsError,
+} from '../../core/index.ts';
 import { formatBytes, formatCount, formatCounted, formatDuration } from '../output/measures.ts';
 import { selectSnapshot } from '../select-snapshot.ts';
 import type { CommandResult, Session } from '../session.ts';
@@ -32,6 +37,7 @@ export async function run(session: Session): Promise<CommandResult> {
       delete: settings.flag('delete'),
       verify: settings.flag('verify'),
       owner: !settings.flag('no-owner'),
+      thaw: settings.flag('thaw'),
       dryRun,
     },
     session.context,
@@ -51,7 +57,7 @@ function overwriteOf({ settings }: Session): Overwrite {
 
 function printSummary(
   { output, measures }: Session,
-  summary: Awaited<ReturnType<typeof runRestore>>,
+  summary: RestoreSummary,
   dryRun: boolean,
 ): void {
   const size = (bytes: number): string => formatBytes(bytes, measures.exactBytes);
@@ -66,4 +72,12 @@ function printSummary(
     formatCounted(summary.problems, 'problem'),
   ];
   output.line(parts.filter((part) => part !== '').join(', '));
+  if (summary.packsArchived > 0) output.line(archiveLine(summary));
+}
+
+function archiveLine({ packsArchived, packsAsked }: RestoreSummary): string {
+  const packs = `${formatCounted(packsArchived, 'pack')} in an archive`;
+  return packsAsked === 0
+    ? `${packs}: ask for them with --thaw`
+    : `${packs}, ${packsAsked} asked for: run the same command again in 3 to 5 hours, from DEEP_ARCHIVE in 12`;
 }

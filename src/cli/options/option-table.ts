@@ -332,6 +332,12 @@ export const optionTable: readonly OptionDefinition[] = [
     commands: ['restore'],
     help: 'do not set owner and group',
   },
+  {
+    name: 'thaw',
+    kind: 'flag',
+    commands: ['restore'],
+    help: 'ask the provider for what lies in an archive (GLACIER, DEEP_ARCHIVE), which costs money and hours; run the same command again then',
+  },
   // Trust.
   {
     name: 'level',

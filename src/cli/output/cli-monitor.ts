@@ -74,7 +74,7 @@ export class CliMonitor implements Monitor {
   }
 
   finding(finding: Finding): void {
-    if (finding.kind !== 'extra') this.hasDamage = true;
+    if (finding.kind !== 'extra' && finding.kind !== 'archived') this.hasDamage = true;
     if (!finding.healable && lossKinds.has(finding.kind)) this.hasLoss = true;
     const { output } = this.#options;
     const { kind, mirror, object, healable, detail } = finding;
@@ -100,7 +100,7 @@ export class CliMonitor implements Monitor {
 
 /** Whether there is help for what was found. */
 function stateOf({ kind, healable }: Finding): string {
-  if (kind === 'extra') return '';
+  if (kind === 'extra' || kind === 'archived') return '';
   if (kind === 'absent')
     return healable ? ' (other mirrors are there)' : ' (no other mirror is there)';
   return healable ? ' (a good copy exists)' : ' (no good copy known)';

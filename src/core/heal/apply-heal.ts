@@ -3,8 +3,9 @@ import type { Ledger } from '../catalog/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import type { Monitor } from '../monitor/index.ts';
-import { eachAtOnce } from '../verify/index.ts';
+import { eachAtOnce, readCopy } from '../verify/index.ts';
 import { writeCopy } from './copy-object.ts';
+import { copyUnreadable } from './heal-errors.ts';
 import { findGoodBytes, type GoodBytes, type Sources } from './find-good-bytes.ts';
 import { SearchBudget } from './search-bytes.ts';
 import type { HealItem, HealPlan } from './heal-plan.ts';
@@ -118,11 +119,26 @@ class HealRun implements HealResult {
 
   async #giveUp({ key, targets }: HealItem): Promise<void> {
     this.left += targets.length;
+    const archived = await this.#archivedIn(key);
+    if (archived !== undefined) {
+      this.#options.monitor.problem(copyUnreadable(key, archived, 'it lies in an archive'));
+      return;
+    }
     this.lost.push(key);
     this.#options.monitor.problem(notMended(key));
     for (const { mirror, kind } of targets) {
       await this.#note(key, mirror, kind === 'missing' ? 'debt' : 'damaged');
     }
+  }
+
+  /** The name of a mirror that has the object in an archive: it may be good. */
+  async #archivedIn(key: string): Promise<string | undefined> {
+    const { mirrors, judge, signal } = this.#options;
+    for (const mirror of mirrors) {
+      const { bad } = await readCopy(mirror, key, judge, signal);
+      if (bad?.kind === 'archived') return mirror.name;
+    }
+    return undefined;
   }
 
   async #note(

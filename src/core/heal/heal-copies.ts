@@ -194,7 +194,8 @@ class HealWork {
     for (const mirror of others) {
       const { good, bad } = await readCopy(mirror, object, judge, signal);
       if (good !== undefined) return { bytes: good, how: 'copy', from: mirror.name };
-      if (bad?.kind === 'unreadable') throw copyUnreadable(object, mirror.name, bad.detail);
+      if (bad?.kind === 'unreadable' || bad?.kind === 'archived')
+        throw copyUnreadable(object, mirror.name, bad.detail);
       reasons.push(`${mirror.name}: ${bad?.detail ?? 'unknown'}`);
     }
     throw noSource(object, reasons);

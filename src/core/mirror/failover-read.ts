@@ -2,7 +2,13 @@ import type { MirrorId } from '../base/index.ts';
 import { isVersionsError, type VersionsError } from '../errors/index.ts';
 import type { CallOptions, GetOptions } from '../store/index.ts';
 import type { MirrorChannel } from './mirror-channel.ts';
-import { copyDamaged, type MirrorFailure, noCopyReachable, noGoodCopy } from './mirror-errors.ts';
+import {
+  copyDamaged,
+  copyArchived,
+  type MirrorFailure,
+  noCopyReachable,
+  noGoodCopy,
+} from './mirror-errors.ts';
 
 export interface FailoverOptions extends CallOptions {
   readonly range?: GetOptions['range'];
@@ -43,8 +49,13 @@ export async function readFailover(
   }
   const unknownToAll = failures.every(({ error }) => error.kind === 'NotFound');
   if (good === undefined && unknownToAll && failures[0] !== undefined) throw failures[0].error;
-  for (const { mirror, error } of failures) context.onSuspect(key, mirror, error);
+  const archived = failures.filter(({ error }) => error.code === 'OBJECT_ARCHIVED');
+  for (const failure of failures) {
+    if (!archived.includes(failure)) context.onSuspect(key, failure.mirror, failure.error);
+  }
   if (good !== undefined) return good;
+  // What lies in an archive may be good.
+  if (archived.length > 0) throw copyArchived(key, archived);
   const damaged = failures.some(({ error }) => !unreadKinds.has(error.kind));
   throw damaged ? noGoodCopy(key, failures) : noCopyReachable(key, failures);
 }

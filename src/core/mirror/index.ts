@@ -36,4 +36,5 @@ export {
 export { mirrorForeign } from './mirror-errors.ts';
 export { mirrorsMinOf } from './open-mirrors.ts';
 export type { Debt, Settled, Stored } from './quorum-write.ts';
-export { versionedStoreIn, type ObjectInfo, type ObjectStore } from '../store/index.ts';
+export { thawObject } from './thaw-object.ts';
+export { type Thaw, versionedStoreIn, type ObjectInfo, type ObjectStore } from '../store/index.ts';

@@ -87,7 +87,9 @@ export class MirrorChannel {
   }
 
   #judgeRead(error: unknown): void {
-    if (isVersionsError(error, 'NotFound')) this.#readFailures = 0;
+    const isAnswer = isVersionsError(error) && error.code === 'OBJECT_ARCHIVED';
+    if (isAnswer || isVersionsError(error, 'NotFound')) this.#readFailures = 0;
+    if (isAnswer) return;
     if (!isVersionsError(error, 'Unavailable')) return;
     this.#readFailures += lasting.has(error.code) ? this.#options.failuresMax : 1;
   }

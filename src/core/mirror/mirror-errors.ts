@@ -155,6 +155,21 @@ export function noGoodCopy(key: string, failures: readonly MirrorFailure[]): Ver
   );
 }
 
+/** The copies that may be good can only be read after somebody has asked for them. */
+export function copyArchived(key: string, failures: readonly MirrorFailure[]): VersionsError {
+  const names = failures.map(({ name }) => name).join(', ');
+  return new VersionsError(
+    'Unavailable',
+    'OBJECT_ARCHIVED',
+    `${key} lies in an archive in ${names}, and no other mirror at hand has a good copy`,
+    {
+      hint: 'Run `versions restore --thaw`, which asks for what a restore needs, and again in some hours; or bring another mirror',
+      context: { key, mirrors: names },
+      cause: failures[0]?.error,
+    },
+  );
+}
+
 export function noCopyReachable(key: string, failures: readonly MirrorFailure[]): VersionsError {
   return new VersionsError(
     'Unavailable',

@@ -20,6 +20,7 @@ export type FindingKind =
   | 'stale'
   | 'extra'
   | 'unreadable'
+  | 'archived'
   | 'absent';
 
 /** Something that happened to one item and did not stop the rest. */

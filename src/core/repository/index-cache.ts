@@ -81,6 +81,11 @@ async function tableOf(
   try {
     return (await readPackDirectory(pack, { mirrors, keys, repository: id }, signal)).table;
   } catch (error) {
+    // Whoever only reads can do without; whoever writes would store everything again.
+    if (repository.readOnly && isVersionsError(error) && error.code === 'OBJECT_ARCHIVED') {
+      repository.archivedPacks.add(pack.name);
+      return undefined;
+    }
     if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
     // To read, it matters only where something is needed from it; verify looks for what is missing.
     const isGone = isVersionsError(error, 'NotFound') && repository.readOnly;

@@ -8,6 +8,7 @@ import {
   type RestoreResult,
   type RestoreTask,
 } from '../workers/index.ts';
+import { contentArchived, isArchived } from './archived-packs.ts';
 import type { ChunkUse } from './chunk-uses.ts';
 import type { RestorePlan } from './plan.ts';
 import { reportProblem, type RestoreWork } from './restore-work.ts';
@@ -101,14 +102,21 @@ class Execution {
 
   /** Starts a range at a block; undefined if the pack's table cannot be read from any mirror. */
   async #begin(use: ChunkUse): Promise<Range | undefined> {
-    const { chunks, context } = this.#work;
+    const { archived, chunks, context, repository } = this.#work;
+    const name = repository.state.packs.at(use.location.pack)?.name;
+    const known = name === undefined ? undefined : archived.get(packKey(name));
+    if (known !== undefined) {
+      this.#loseArchived([use], known);
+      return undefined;
+    }
     try {
       const directory = await chunks.directory(use.location.pack, context.signal);
       const offset = directory.table.blockOffsets[use.location.block] ?? 0;
       return { directory, offset, end: offset, blocks: [], uses: [], blockOfUse: [] };
     } catch (error) {
       if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unavailable')) throw error;
-      this.#lose([use], error);
+      if (isArchived(this.#work, error)) this.#loseArchived([use], error);
+      else this.#lose([use], error);
       return undefined;
     }
   }
@@ -122,6 +130,7 @@ class Execution {
       bytes = await repository.mirrors.get(key, { range: place, signal: context.signal });
     } catch (error) {
       if (!isVersionsError(error, 'NotFound', 'Corrupt', 'Unavailable', 'Denied')) throw error;
+      if (isArchived(this.#work, error)) return this.#loseArchived(range.uses, error);
       bytes = new Uint8Array(place.length);
     }
     counts.bytesFetched += bytes.byteLength;
@@ -161,7 +170,8 @@ class Execution {
         if (stillBad.length > 0) this.#lose(uses, undefined);
       } catch (error) {
         if (!isVersionsError(error, 'NotFound', 'Corrupt', 'Unavailable', 'Denied')) throw error;
-        this.#lose(uses, error);
+        if (isArchived(this.#work, error)) this.#loseArchived(uses, error);
+        else this.#lose(uses, error);
       }
     }
   }
@@ -279,23 +289,19 @@ class Execution {
 
   /** Chunks that no mirror has whole: the files that needed them are told, once each. */
   #lose(uses: readonly ChunkUse[], error: unknown): void {
+    this.#giveUp(uses, (path) => contentLost(path, error));
+  }
+
+  #loseArchived(uses: readonly ChunkUse[], error: unknown): void {
+    this.#giveUp(uses, (path) => contentArchived(path, error));
+  }
+
+  #giveUp(uses: readonly ChunkUse[], problem: (path: ByteString) => VersionsError): void {
     for (const { file } of uses) {
       if (this.#failed.has(file)) continue;
       this.#failed.add(file);
       this.#work.counts.filesRestored -= 1;
-      const shown = displayPath(this.#pathOf(file));
-      reportProblem(
-        this.#work,
-        new VersionsError(
-          'Corrupt',
-          'CONTENT_LOST',
-          `${shown} is incomplete: no mirror has a good copy of a part of it`,
-          {
-            hint: 'Run "versions verify --level data" to see what is damaged where',
-            cause: error,
-          },
-        ),
-      );
+      reportProblem(this.#work, problem(this.#pathOf(file)));
     }
   }
 
@@ -318,6 +324,14 @@ class Execution {
     while (this.#running.size > 0) await Promise.all(this.#running);
     if (this.#failure) throw this.#failure.error;
   }
+}
+
+function contentLost(path: ByteString, cause: unknown): VersionsError {
+  const message = `${displayPath(path)} is incomplete: no mirror has a good copy of a part of it`;
+  return new VersionsError('Corrupt', 'CONTENT_LOST', message, {
+    hint: 'Run "versions verify --level data" to see what is damaged where',
+    cause,
+  });
 }
 
 /** May the block go into the range? */

@@ -19,6 +19,8 @@ export interface RestoreOptions {
   readonly verify: boolean;
   readonly owner: boolean;
   readonly dryRun: boolean;
+  /** Ask for what lies in an archive; it can be read some hours later. */
+  readonly thaw?: boolean | undefined;
 }
 
 export interface RestoreSummary {
@@ -29,6 +31,10 @@ export interface RestoreSummary {
   readonly dirs: number;
   readonly others: number;
   readonly problems: number;
+  /** Packs that are needed and lie in an archive. */
+  readonly packsArchived: number;
+  /** Those of them that were asked for now, or before. */
+  readonly packsAsked: number;
   readonly bytesWritten: number;
   readonly bytesFetched: number;
   readonly durationMs: number;

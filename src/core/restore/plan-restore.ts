@@ -6,6 +6,7 @@ import { joinPath, lstatIfExists, type FileStat } from '../files/index.ts';
 import { decodeXattrs, encodeEntry, entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { FoundEntry } from '../snapshot/index.ts';
 import type { ChunkLocation } from '../workers/index.ts';
+import { contentArchived, isArchived } from './archived-packs.ts';
 import { ContentComparer } from './content-comparer.ts';
 import { isChunkless, RestorePlan } from './plan.ts';
 import { reportProblem, type RestoreWork } from './restore-work.ts';
@@ -302,6 +303,14 @@ class Planner {
       for (const use of uses) this.#plan.uses.add(use.location, file, use.offset, use.id);
       this.#plan.addWrites(file, uses.length);
     } catch (error) {
+      // A chunk that no pack seems to hold may be in one of those that cannot be asked now.
+      const mayCome =
+        isVersionsError(error) && error.code === 'CHUNK_MISSING' && this.#work.archived.size > 0;
+      if (mayCome || isArchived(this.#work, error)) {
+        counts.filesRestored -= 1;
+        reportProblem(this.#work, contentArchived(relative, error));
+        return;
+      }
       if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Source')) throw error;
       counts.filesRestored -= 1;
       const shown = displayPath(relative);

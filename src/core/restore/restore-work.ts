@@ -33,6 +33,8 @@ export interface RestoreWork {
   /** For spilling the plan; private. */
   readonly directory: string;
   readonly counts: RestoreCounts;
+  /** Packs that are needed, or may be, and lie in an archive: their keys, and what said so. */
+  readonly archived: Map<string, VersionsError | undefined>;
 }
 
 /** Tells a problem of one item and counts it. */

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { rootPath } from '../base/index.ts';
 import { withLocalDisk } from '../errors/index.ts';
 import { lookupNames, lstatIfExists, nativeCalls, RestoreTarget } from '../files/index.ts';
-import type { Context, Repository } from '../repository/index.ts';
+import { type Context, packKey, type Repository } from '../repository/index.ts';
 import { lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
 import type { RestoreSettings } from '../workers/index.ts';
+import { askForThaw } from './archived-packs.ts';
 import { executePlan } from './execute-plan.ts';
 import { finishTree } from './finish-tree.ts';
 import type { RestoreOptions, RestoreSummary } from './options.ts';
@@ -78,6 +79,7 @@ async function restore(
       pool,
       directory,
       counts,
+      archived: new Map([...repository.archivedPacks].map((name) => [packKey(name), undefined])),
     };
     const plan = await planRestore(work, found);
     try {
@@ -90,7 +92,14 @@ async function restore(
       plan.remove();
     }
     counts.bytesFetched += chunks.bytesFetched;
-    return { ...counts, durationMs: Math.round(context.clock.elapsed() - began) };
+    const packsArchived = work.archived.size;
+    const packsAsked = options.thaw === true && !options.dryRun ? await askForThaw(work) : 0;
+    return {
+      ...counts,
+      packsArchived,
+      packsAsked,
+      durationMs: Math.round(context.clock.elapsed() - began),
+    };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

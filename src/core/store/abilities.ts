@@ -22,6 +22,18 @@ export interface LockingStore {
   extendLock(key: string, options?: CallOptions): Promise<void>;
 }
 
+/** A store that may have put objects into an archive, from which they come back on request. */
+export interface ThawingStore {
+  /**
+   * Asks for an object back, for so many days. Costs what the provider asks for it. Errors: those of
+   * `ObjectStore.get`, and `Unsupported`.
+   */
+  thaw(key: string, days: number, options?: CallOptions): Promise<Thaw>;
+}
+
+/** Asked for just now; somebody had asked before and it is under way; it can be read. */
+export type Thaw = 'asked' | 'pending' | 'readable';
+
 /** The store, or one that it decorates, as one that keeps versions; undefined if none does. */
 export function versionedStoreIn(store: ObjectStore): VersionedStore | undefined {
   return firstIn(store, isVersioned);
@@ -30,6 +42,11 @@ export function versionedStoreIn(store: ObjectStore): VersionedStore | undefined
 /** The same for one that locks objects. */
 export function lockingStoreIn(store: ObjectStore): LockingStore | undefined {
   return firstIn(store, isLocking);
+}
+
+/** The same for one that gives archived objects back. */
+export function thawingStoreIn(store: ObjectStore): ThawingStore | undefined {
+  return firstIn(store, isThawing);
 }
 
 function firstIn<T>(
@@ -48,6 +65,10 @@ function innerOf(store: ObjectStore): ObjectStore | undefined {
 
 function isLocking(store: ObjectStore): store is ObjectStore & LockingStore {
   return 'locks' in store && 'extendLock' in store;
+}
+
+function isThawing(store: ObjectStore): store is ObjectStore & ThawingStore {
+  return 'thaw' in store;
 }
 
 function isVersioned(store: ObjectStore): store is ObjectStore & VersionedStore {

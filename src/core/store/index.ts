@@ -12,6 +12,9 @@
 export {
   lockingStoreIn,
   type LockingStore,
+  type Thaw,
+  thawingStoreIn,
+  type ThawingStore,
   versionedStoreIn,
   type ObjectVersion,
   type VersionedStore,

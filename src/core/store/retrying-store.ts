@@ -193,7 +193,7 @@ class Attempts {
   /** Resolves when the next attempt may begin; throws `error` if there is to be none. */
   async afterFailure(error: unknown, signal: AbortSignal | undefined): Promise<void> {
     const { attemptsMax, clock, delayMs, delayMsMax } = this.#options;
-    if (!isVersionsError(error, 'Unavailable')) {
+    if (!isVersionsError(error, 'Unavailable') || error.code === 'OBJECT_ARCHIVED') {
       // It answered, if only to refuse.
       if (isVersionsError(error) && error.kind !== 'Cancelled') this.#circuit.close();
       throw error;
@@ -229,7 +229,7 @@ class Attempts {
 }
 
 /** Waiting a little does not change these. */
-const lasting: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_ABSENT', 'OBJECT_ARCHIVED']);
+const lasting: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_ABSENT']);
 
 /**
  * A store that failed so has learned from it: the time of the other side, that a login ran out. What

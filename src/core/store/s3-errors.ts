@@ -82,7 +82,7 @@ const makers: readonly Maker[] = [
     make: ({ key = '', location }, { details }) =>
       new VersionsError('Unavailable', 'OBJECT_ARCHIVED', `${key} in ${location} is archived`, {
         ...details,
-        hint: 'Let the provider bring it back from the archive, then run the command again',
+        hint: 'Ask for it with `versions restore --thaw` and run the command again in some hours, or let another mirror that has it be at hand',
       }),
   },
   { matches: ({ code }) => expiredCodes.has(code), make: credentialsExpired },

@@ -156,6 +156,11 @@ describe('an object on its way out of a bucket', () => {
     double.bucket().put(packKeyOf(part), { bytes: Buffer.from(part), storageClass: 'GLACIER' });
     expect(await failureOf(store.get(packKeyOf(part)))).toBe('Unavailable OBJECT_ARCHIVED');
     expect(await store.head(packKeyOf(part))).toEqual({ key: packKeyOf(part), bytes: 1000 });
+    expect(await store.thaw(packKeyOf(part), 3)).toBe('asked');
+    expect(await store.thaw(packKeyOf(part), 3)).toBe('pending');
+    double.bucket().finishThaws();
+    expect(await store.thaw(packKeyOf(part), 3)).toBe('readable');
+    expect(joined([await store.get(packKeyOf(part))])).toEqual(joined([part]));
   });
 
   it('can be cancelled while the provider says nothing', async () => {

@@ -3,7 +3,13 @@ import { createHash } from 'node:crypto';
 import { type Clock, packBytesMax, systemClock } from '../base/index.ts';
 import { assert, isVersionsError } from '../errors/index.ts';
 import { clampRange, partsBytes } from './byte-range.ts';
-import type { LockingStore, ObjectVersion, VersionedStore } from './abilities.ts';
+import type {
+  LockingStore,
+  ObjectVersion,
+  Thaw,
+  ThawingStore,
+  VersionedStore,
+} from './abilities.ts';
 import { cancelled, throwIfAborted } from './cancel.ts';
 import { assertKeyPrefix, assertObjectKey } from './object-key.ts';
 import type {
@@ -46,7 +52,7 @@ export interface S3StoreOptions {
  * Nothing is sent before the first call. With credentials that turn out to be expired, the next
  * attempt asks for new ones.
  */
-export class S3Store implements ObjectStore, VersionedStore, LockingStore {
+export class S3Store implements ObjectStore, VersionedStore, LockingStore, ThawingStore {
   readonly place: S3Place;
   readonly #options: S3StoreOptions;
   readonly #clock: Clock;
@@ -294,6 +300,23 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore {
       const command = new sdk.PutObjectRetentionCommand({ ...this.#input(key), Retention });
       return client.send(command, abortable(signal));
     });
+  }
+
+  async thaw(key: string, days: number, { signal }: CallOptions = {}): Promise<Thaw> {
+    assertObjectKey(key);
+    try {
+      return await this.request({ action: 'thaw', key }, signal, async ({ sdk, client }) => {
+        const RestoreRequest = { Days: days, GlacierJobParameters: { Tier: 'Standard' as const } };
+        const command = new sdk.RestoreObjectCommand({ ...this.#input(key), RestoreRequest });
+        const { $metadata } = await client.send(command, abortable(signal));
+        return $metadata.httpStatusCode === 200 ? 'readable' : 'asked';
+      });
+    } catch (error) {
+      const answer = isVersionsError(error) ? error.context['answer'] : undefined;
+      if (answer === 'RestoreAlreadyInProgress') return 'pending';
+      if (answer === 'ObjectAlreadyInActiveTierError') return 'readable';
+      throw error;
+    }
   }
 
   #lockedUntil(days: number): Date {

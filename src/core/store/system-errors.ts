@@ -2,7 +2,7 @@ import { systemErrorCode, VersionsError } from '../errors/index.ts';
 
 /** What was tried where; for the message. */
 export interface FailedCall {
-  readonly action: 'read' | 'write' | 'list' | 'delete' | 'open';
+  readonly action: 'read' | 'write' | 'list' | 'delete' | 'open' | 'thaw';
   readonly location: string;
   readonly key?: string | undefined;
 }

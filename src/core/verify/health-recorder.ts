@@ -26,7 +26,7 @@ export class HealthRecorder {
 
   async add({ mirror, object, bad }: SeenCopy): Promise<void> {
     // That it could not be read says nothing of the copy.
-    if (bad === 'unreadable' || this.#failed) return;
+    if (bad === 'unreadable' || bad === 'archived' || this.#failed) return;
     const isMissing = bad === 'missing';
     const state = bad === undefined ? 'stored' : isMissing ? 'debt' : 'damaged';
     this.#batch.push({

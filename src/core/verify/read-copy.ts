@@ -36,7 +36,8 @@ export async function readCopy(
     const { bytes, byteLength = 0, bad } = await readOnce(mirror, key, judge, signal);
     bytesRead += byteLength;
     if (bad === undefined) return { good: bytes, bytesRead };
-    if (attempt === 2) return { bad: { ...bad, bytes }, bytesRead };
+    // An archive says the same twice.
+    if (attempt === 2 || bad.kind === 'archived') return { bad: { ...bad, bytes }, bytesRead };
   }
 }
 
@@ -68,5 +69,6 @@ async function readOnce(
 export function kindOfError(error: unknown): FindingKind {
   if (error instanceof VersionsError && error.kind === 'NotFound') return 'missing';
   if (error instanceof VersionsError && error.kind === 'Corrupt') return 'corrupt';
+  if (error instanceof VersionsError && error.code === 'OBJECT_ARCHIVED') return 'archived';
   return 'unreadable';
 }

@@ -58,7 +58,7 @@ describe('verifyCopies', () => {
   it('reads every byte once, writes nothing, and notes when to read again', async () => {
     const result = await verify();
     const bytes = contents.reduce((sum, content) => sum + content.byteLength, 0);
-    expect(result).toEqual({ good: 6, bytesRead: bytes, bad: [], left: [] });
+    expect(result).toEqual({ good: 6, bytesRead: bytes, archived: 0, bad: [], left: [] });
     expect(mirror.store.count('put') + mirror.store.count('delete')).toBe(0);
     const row = await rowOf(first);
     expect(row).toMatchObject({ state: 'stored', lastVerified: clock.now() });
@@ -81,6 +81,29 @@ describe('verifyCopies', () => {
     expect((await rowOf(first))?.state).toBe('damaged');
     expect((await rowOf(second))?.state).toBe('absent');
     expect((await rowOf(third))?.state).toBe('suspect');
+  });
+
+  it('passes over what lies in an archive, asks once, and says nothing of it', async () => {
+    const due = clock.now() - hour;
+    await ledger.record([
+      {
+        object: first,
+        bytes: 1000,
+        life: 'live',
+        mirror: mirror.id,
+        state: 'stored',
+        nextDue: due,
+      },
+    ]);
+    const archived = new VersionsError('Unavailable', 'OBJECT_ARCHIVED', 'It is in an archive');
+    mirror.faulty.on('get', first).fails(archived).always();
+    const result = await verify();
+    expect(result).toMatchObject({ good: 5, archived: 1, bad: [], left: [] });
+    const row = await rowOf(first);
+    expect(row?.state).toBe('stored');
+    expect(row?.lastVerified).toBeUndefined();
+    expect(row?.nextDue).toBeGreaterThan(clock.now() + 0.8 * maxAgeMs - 1);
+    expect(mirror.store.calls.filter(({ key }) => key === first)).toHaveLength(1);
   });
 
   it('puts off what fails again and again for longer and longer', async () => {

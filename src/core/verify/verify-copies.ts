@@ -21,6 +21,8 @@ export interface VerifyCopiesOptions {
 export interface VerifiedCopies {
   readonly good: number;
   readonly bytesRead: number;
+  /** Copies that lie in an archive: nothing is known of them. */
+  readonly archived: number;
   /** Copies that somebody should heal, or that could not be read this time. */
   readonly bad: readonly BadWorkCopy[];
   /** Copies for which there was no time. */
@@ -47,6 +49,7 @@ export async function verifyCopies(
   const waiting = [...copies];
   const bad: BadWorkCopy[] = [];
   let good = 0;
+  let archived = 0;
   let bytesRead = 0;
   const work = async (): Promise<void> => {
     while (options.hasTime()) {
@@ -59,19 +62,34 @@ export async function verifyCopies(
       options.monitor.count('bytesDone', read.bytesRead);
       // What was swept meanwhile is rightly gone, and must not come back.
       if (read.bad && (await options.ledger.lifeOf(copy.object)) === 'swept') continue;
+      if (read.bad?.kind === 'archived') {
+        archived += 1;
+        await postpone(mirror, copy, options);
+        continue;
+      }
       await note(mirror, copy, read.bad?.kind, options);
       if (read.bad === undefined) good += 1;
       else bad.push({ ...copy, kind: read.bad.kind, detail: read.bad.detail });
     }
   };
   await Promise.all(Array.from({ length: readsAtOnce }, work));
-  return { good, bytesRead, bad, left: waiting };
+  return { good, bytesRead, archived, bad, left: waiting };
 }
 
 /** The state that the ledger gives a copy of which verify saw this. */
 export function stateOfFinding(kind: FindingKind): CopyState {
   if (kind === 'missing') return 'absent';
   return kind === 'unreadable' ? 'suspect' : 'damaged';
+}
+
+/** It is asked again when a copy that is good would be. */
+async function postpone(
+  { id: mirror }: Mirror,
+  { object }: WorkCopy,
+  { ledger, clock, maxAgeMs }: VerifyCopiesOptions,
+): Promise<void> {
+  const nextDue = dueAfterGood(object, clock.now(), maxAgeMs);
+  await ledger.setDue([{ object, mirror, nextDue }]);
 }
 
 async function note(

@@ -89,6 +89,7 @@ export async function verifyMirrors(
   const known = new Set(objects.map(({ key }) => key));
   const others: Finding[] = looked.flatMap((each) => ('detail' in each ? [unlisted(each)] : []));
   const bad: BadCopy[] = [];
+  const archived: BadCopy[] = [];
   let bytesRead = 0;
   const wanted: Wanted = options.select?.(objects) ?? (() => true);
   const mustRead: Wanted = (object, mirror) => isToBeRead(object, mirror, options, wanted);
@@ -101,11 +102,12 @@ export async function verifyMirrors(
     }
     const seen = await verifyMirror(each, objects, mustRead, options);
     bytesRead += seen.bytesRead;
-    bad.push(...seen.bad);
+    // Nothing is known of a copy in an archive: it is told, and is no damage.
+    for (const copy of seen.bad) (copy.kind === 'archived' ? archived : bad).push(copy);
   }
   const strays = straysIn(bad, listed);
   const { lost, mendable } = await findLost({ bad, strays, listedCount: listed.length }, options);
-  const findings = bad.map((copy) => findingOf(copy, lost));
+  const findings = [...bad, ...archived].map((copy) => findingOf(copy, lost));
   findings.push(...others);
   for (const finding of findings) monitor.finding(finding);
   return {

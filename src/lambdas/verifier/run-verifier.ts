@@ -38,6 +38,9 @@ async function verifyMessage(message: WorkMessage, place: Workplace): Promise<vo
   for (const { object, kind, detail } of result.bad) {
     surroundings.log({ type: 'finding', mirror: own.name, object, kind, detail });
   }
+  if (result.archived > 0) {
+    surroundings.log({ type: 'archived', mirror: own.name, copies: result.archived });
+  }
   surroundings.log(
     metricsLine(settings.deployment, surroundings.clock, {
       CopiesVerified: result.good + result.bad.length,

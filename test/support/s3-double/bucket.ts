@@ -9,8 +9,8 @@ export interface Version {
   readonly storageClass: string;
   mode: string | undefined;
   retainUntil: number | undefined;
-  /** An archived object can be read after somebody asked for it. */
-  isThawed: boolean;
+  /** An archived object can be read some time after somebody asked for it. */
+  thaw: 'none' | 'asked' | 'done';
 }
 
 export interface NewVersion {
@@ -62,11 +62,25 @@ export class Bucket {
       storageClass: content.storageClass ?? 'STANDARD',
       mode: content.mode,
       retainUntil: content.retainUntil,
-      isThawed: false,
+      thaw: 'none',
     };
     const older = this.isVersioned ? (this.#objects.get(key) ?? []) : [];
     this.#objects.set(key, [...older, version]);
     return version;
+  }
+
+  /** Moves objects to an archive, as a rule of the bucket does. */
+  archive(keys: RegExp, storageClass = 'GLACIER'): readonly string[] {
+    const moved = this.#current().filter(([key]) => keys.test(key));
+    for (const [key, { bytes }] of moved) this.put(key, { bytes, storageClass });
+    return moved.map(([key]) => key);
+  }
+
+  /** Hours later: what was asked for can be read. */
+  finishThaws(): void {
+    for (const [, version] of this.#current()) {
+      if (version.thaw === 'asked') version.thaw = 'done';
+    }
   }
 
   /** False if the version is locked. */

@@ -66,8 +66,8 @@ function read(request: Seen, bucket: Bucket): Reply {
   const version = bucket.get(key, query.get('versionId') ?? undefined);
   if (version?.bytes === undefined) return refused(404, 'NoSuchKey');
   const isHead = method === 'HEAD';
-  const archived = ['GLACIER', 'DEEP_ARCHIVE'].includes(version.storageClass);
-  if (archived && !version.isThawed && !isHead) return refused(403, 'InvalidObjectState');
+  if (isArchived(version) && version.thaw !== 'done' && !isHead)
+    return refused(403, 'InvalidObjectState');
   const { bytes } = version;
   const headers = {
     ETag: version.etag,
@@ -138,8 +138,15 @@ function getRetention({ key, query }: Seen, bucket: Bucket): Reply {
 function thaw({ key }: Seen, bucket: Bucket): Reply {
   const version = bucket.get(key);
   if (version === undefined) return refused(404, 'NoSuchKey');
-  version.isThawed = true;
+  if (!isArchived(version)) return refused(403, 'InvalidObjectState');
+  if (version.thaw === 'asked') return refused(409, 'RestoreAlreadyInProgress');
+  if (version.thaw === 'done') return { status: 200 };
+  version.thaw = 'asked';
   return { status: 202 };
+}
+
+function isArchived({ storageClass }: Version): boolean {
+  return ['GLACIER', 'DEEP_ARCHIVE'].includes(storageClass);
 }
 
 function versionHeader(version: Version, bucket: Bucket): Record<string, string> {
