@@ -3,7 +3,8 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isVersionsError } from '../errors/index.ts';
-import { compressBlock, decompress } from './index.ts';
+import { BlockCompressor, BlockDecompressor, compressBlock, decompress } from './index.ts';
+import { ZstdContext } from './zstd-context.ts';
 import { readZstdFrame } from './zstd-frame.ts';
 
 const text = Buffer.from('one line of text that repeats itself\n'.repeat(2000));
@@ -59,6 +60,78 @@ describe('compressBlock', () => {
         const { codec, bytes } = compressBlock(plain);
         expect(Buffer.from(decompress(codec, bytes, plain.byteLength))).toEqual(Buffer.from(plain));
       }),
+    );
+  });
+});
+
+/** Blocks of many kinds and sizes, large after small and the other way round. */
+const plaintexts = fc.oneof(
+  fc.uint8Array({ maxLength: 2000 }),
+  fc.nat({ max: 300_000 }).map((count) => Buffer.alloc(count, text)),
+  fc.nat({ max: 300_000 }).map((count) => randomBytes(count)),
+);
+
+describe('with memory that is kept', () => {
+  test('a context serves for one frame after another on this Node', () => {
+    const [maker, reader] = [ZstdContext.compressing({}), ZstdContext.decompressing()];
+    const [frame, plain] = [Buffer.alloc(4096), Buffer.alloc(text.byteLength + 1)];
+    for (let round = 0; round < 3; round++) {
+      const frameBytes = maker.run(text, frame);
+      expect(frameBytes).toBeGreaterThan(0);
+      expect(reader.run(frame.subarray(0, frameBytes), plain)).toBe(text.byteLength);
+      expect(plain.subarray(0, text.byteLength).equals(text)).toBe(true);
+    }
+  });
+
+  test('a context that found too little room or damage is not used again', () => {
+    const [maker, reader] = [ZstdContext.compressing({}), ZstdContext.decompressing()];
+    const frame = compressBlock(text).bytes;
+    const changed = Buffer.from(frame).fill(0xff, 9, 12);
+    const room = Buffer.alloc(text.byteLength + 1);
+    expect(maker.run(randomBytes(5000), Buffer.alloc(1000))).toBeUndefined();
+    expect(reader.run(frame, Buffer.alloc(text.byteLength))).toBeUndefined();
+    expect(reader.run(frame.subarray(0, 40), room)).not.toBe(text.byteLength);
+    expect(reader.run(changed, room)).toBeUndefined();
+    expect(reader.run(frame, room)).toBe(text.byteLength);
+    const made = maker.run(text, room) ?? 0;
+    expect(decompress(1, room.subarray(0, made), text.byteLength)).toEqual(text);
+  });
+
+  test('blocks come out as they do one by one', () => {
+    const compressor = new BlockCompressor();
+    fc.assert(
+      fc.property(plaintexts, (plain) => {
+        const [block, alone] = [compressor.compress(plain), compressBlock(plain)];
+        expect(block.codec).toBe(alone.codec);
+        expect(Buffer.compare(block.bytes, alone.bytes)).toBe(0);
+      }),
+    );
+  });
+
+  test('blocks are read, also after damaged ones, and damage is told each time', () => {
+    const decompressor = new BlockDecompressor();
+    const change = fc.option(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })));
+    fc.assert(
+      fc.property(plaintexts, change, (plain, changed) => {
+        const { codec, bytes } = compressBlock(plain);
+        const stored = Buffer.from(bytes);
+        if (changed !== null && stored.byteLength > 0) {
+          const at = changed[0] % stored.byteLength;
+          stored[at] = (stored[at] ?? 0) ^ changed[1];
+        }
+        const read = (by: Pick<BlockDecompressor, 'decompress'>): string => {
+          let found: Uint8Array | undefined;
+          const code = corrupt(() => {
+            found = by.decompress(codec, stored, plain.byteLength);
+          });
+          return code ?? Buffer.from(found ?? []).toString('latin1');
+        };
+        const alone = read({ decompress });
+        expect(read(decompressor) === alone).toBe(true);
+        const isPlain = alone === Buffer.from(plain).toString('latin1');
+        expect(isPlain || changed !== null).toBe(true);
+      }),
+      { numRuns: 300 },
     );
   });
 });

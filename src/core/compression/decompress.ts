@@ -1,6 +1,7 @@
 import { zstdDecompressSync } from 'node:zlib';
 import { VersionsError } from '../errors/index.ts';
 import type { Codec } from './compress-block.ts';
+import { ZstdContext } from './zstd-context.ts';
 import { readZstdFrame } from './zstd-frame.ts';
 
 /**
@@ -9,16 +10,28 @@ import { readZstdFrame } from './zstd-frame.ts';
  * Throws `Corrupt` (code COMPRESSED_DAMAGED).
  */
 export function decompress(codec: Codec, bytes: Uint8Array, plainBytes: number): Uint8Array {
-  if (codec === 0) {
-    if (bytes.byteLength !== plainBytes) throw compressedDamaged(plainBytes);
-    return bytes;
+  checkOutside(codec, bytes, plainBytes);
+  return codec === 0 ? bytes : decompressOnce(bytes, plainBytes);
+}
+
+/** Decompresses as `decompress` does, many blocks one after another, into memory that is kept. */
+export class BlockDecompressor {
+  readonly #context: ZstdContext = ZstdContext.decompressing();
+  #output: Buffer = Buffer.alloc(0);
+
+  /** What is returned is valid until the next call. */
+  decompress(codec: Codec, bytes: Uint8Array, plainBytes: number): Uint8Array {
+    checkOutside(codec, bytes, plainBytes);
+    if (codec === 0) return bytes;
+    const room = plainBytes + 1;
+    if (this.#output.byteLength < room) this.#output = Buffer.allocUnsafeSlow(room);
+    const count = this.#context.run(bytes, this.#output.subarray(0, room));
+    if (count === plainBytes) return this.#output.subarray(0, count);
+    return decompressOnce(bytes, plainBytes);
   }
-  const frame = readZstdFrame(bytes);
-  const fits =
-    frame !== undefined &&
-    frame.frameBytes === bytes.byteLength &&
-    (frame.contentBytes ?? plainBytes) === plainBytes;
-  if (!fits) throw compressedDamaged(plainBytes);
+}
+
+function decompressOnce(bytes: Uint8Array, plainBytes: number): Uint8Array {
   let plain: Uint8Array;
   try {
     // Room for all of the output and a little more: when a buffer is full, another one is taken.
@@ -31,6 +44,20 @@ export function decompress(codec: Codec, bytes: Uint8Array, plainBytes: number):
   }
   if (plain.byteLength !== plainBytes) throw compressedDamaged(plainBytes);
   return plain;
+}
+
+/** What can be told without decoding. */
+function checkOutside(codec: Codec, bytes: Uint8Array, plainBytes: number): void {
+  if (codec === 0) {
+    if (bytes.byteLength !== plainBytes) throw compressedDamaged(plainBytes);
+    return;
+  }
+  const frame = readZstdFrame(bytes);
+  const fits =
+    frame !== undefined &&
+    frame.frameBytes === bytes.byteLength &&
+    (frame.contentBytes ?? plainBytes) === plainBytes;
+  if (!fits) throw compressedDamaged(plainBytes);
 }
 
 function compressedDamaged(plainBytes: number, cause?: unknown): VersionsError {

@@ -5,7 +5,7 @@ import {
   type Random,
   type RepositoryId,
 } from '../base/index.ts';
-import { compressBlock } from '../compression/index.ts';
+import { BlockCompressor } from '../compression/index.ts';
 import { sealInto, sealTagBytes, type IdKind, type RepositoryKeys } from '../crypto/index.ts';
 import { assert } from '../errors/index.ts';
 import {
@@ -42,6 +42,7 @@ export interface PackBuilderOptions {
  */
 export class PackBuilder {
   readonly #options: PackBuilderOptions;
+  readonly #compressor: BlockCompressor = new BlockCompressor();
   readonly #plain: Buffer;
   #plainBytes = 0;
   #pack: Uint8Array<SharedArrayBuffer> | undefined;
@@ -100,7 +101,7 @@ export class PackBuilder {
   }
 
   #seal(plain: Uint8Array): void {
-    const { codec, bytes } = compressBlock(plain);
+    const { codec, bytes } = this.#compressor.compress(plain);
     const sealedBytes = bytes.byteLength + sealTagBytes;
     let pack = this.#pack;
     if (pack !== undefined && !this.#fits(pack, sealedBytes)) {

@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import { bytesEqual, isZero } from '../base/index.ts';
-import { decompress } from '../compression/index.ts';
+import { BlockDecompressor } from '../compression/index.ts';
 import { open, type RepositoryKeys } from '../crypto/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import {
@@ -37,6 +37,7 @@ interface TaskFile {
 export class RestoreWriter {
   readonly #keys: RepositoryKeys;
   readonly #settings: RestoreSettings;
+  readonly #blocks: BlockDecompressor = new BlockDecompressor();
   readonly target: RestoreTarget;
   /** Descriptors of files that later tasks write to as well. */
   readonly #open: Map<string, number> = new Map();
@@ -87,6 +88,7 @@ export class RestoreWriter {
     return { type: 'restore', ...result };
   }
 
+  /** What it returns is valid until the next call. */
   #decode(task: RestoreTask, block: BlockPlace): Uint8Array | undefined {
     try {
       const header = decodeObjectHeader(task.packHeader);
@@ -94,7 +96,7 @@ export class RestoreWriter {
       const key = this.#keys.sealingKey(purpose, header.epoch, header.salt);
       const sealed = task.bytes.subarray(block.at, block.at + block.storedBytes);
       const encoded = open(key, block.position, blockAad(task.packHeader, block.position), sealed);
-      return decompress(block.codec, encoded, block.plainBytes);
+      return this.#blocks.decompress(block.codec, encoded, block.plainBytes);
     } catch (error) {
       if (isVersionsError(error, 'Corrupt')) return undefined;
       throw error;
