@@ -47,6 +47,8 @@ interface FileState {
   readonly size: number;
 }
 
+/** A copy of the catalog that does not know the last snapshot. */
+export const olderCatalog = 'older-catalog.db';
 const packBytes = 256 * 1024;
 const sourceBytes = 10_000_000;
 
@@ -102,6 +104,8 @@ export class DamageWorld implements Disposable {
     }
     for (const run of [2, 3]) {
       if (given === undefined) changeSource(source, run);
+      // As it was before the last backup.
+      cpSync(repository.catalogFile, repository.path(olderCatalog));
       await backUp(
         repository,
         source,

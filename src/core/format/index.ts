@@ -31,6 +31,7 @@ export * from './key-object.ts';
 export * from './list-page-builder.ts';
 export * from './list-page.ts';
 export * from './marker-object.ts';
+export { declaredBytes } from './declared-bytes.ts';
 export * from './object-name.ts';
 export * from './pack-end.ts';
 export { decodeSnapshotRecord, encodeSnapshotRecord } from './snapshot-record.ts';

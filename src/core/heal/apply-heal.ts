@@ -1,4 +1,4 @@
-import type { Clock } from '../base/index.ts';
+import type { Clock, ObjectHash } from '../base/index.ts';
 import type { Ledger } from '../catalog/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import type { Mirror } from '../mirror/index.ts';
@@ -10,7 +10,10 @@ import { findGoodBytes, type GoodBytes, type Sources } from './find-good-bytes.t
 import { SearchBudget } from './search-bytes.ts';
 import type { HealItem, HealPlan } from './heal-plan.ts';
 
-export interface HealOptions extends Omit<Sources, 'mirrors' | 'quarantined' | 'strays'> {
+export interface HealOptions extends Omit<
+  Sources,
+  'mirrors' | 'quarantined' | 'strays' | 'isAnother'
+> {
   /** All mirrors at hand: also damaged copies help to mend. */
   readonly mirrors: readonly Mirror[];
   readonly monitor: Monitor;
@@ -85,9 +88,10 @@ class HealRun implements HealResult {
   #find(item: HealItem): Promise<GoodBytes | undefined> {
     const { mirrors, isFromFixed } = this.#options;
     const rest = isFromFixed === true ? [] : mirrors.filter((each) => !item.sources.includes(each));
-    const { quarantined, strays } = this.#plan;
+    const { quarantined, strays, hashes } = this.#plan;
+    const isAnother = (hash: ObjectHash): boolean => hashes.has(hash);
     const budgetOfRun = this.#budgetOfRun;
-    const sources = { ...this.#options, quarantined, strays, budgetOfRun };
+    const sources = { ...this.#options, quarantined, strays, isAnother, budgetOfRun };
     return findGoodBytes(item.key, { ...sources, mirrors: [...item.sources, ...rest] }, item.bytes);
   }
 

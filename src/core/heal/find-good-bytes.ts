@@ -1,4 +1,4 @@
-import type { RepositoryId } from '../base/index.ts';
+import type { ObjectHash, RepositoryId } from '../base/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import { decodeConfig, parseObjectName } from '../format/index.ts';
 import { type Mirror, versionedStoreIn } from '../mirror/index.ts';
@@ -16,6 +16,8 @@ export interface Sources {
   readonly quarantined?: ReadonlyMap<string, readonly QuarantinedCopy[]> | undefined;
   /** Copies of other objects that are not what their names say: one may be this object. */
   readonly strays?: readonly StrayCopy[] | undefined;
+  /** Is this the SHA-256 of some other object of the mirrors? Its bytes need not be mended into another. */
+  readonly isAnother?: ((hash: ObjectHash) => boolean) | undefined;
   /** What this machine keeps of an object; it is judged like any copy. */
   readonly atHand?: ((key: string) => Promise<Uint8Array | undefined>) | undefined;
   /** Bytes that may be hashed in trying to put one object together. */
@@ -87,11 +89,11 @@ function quarantinedOf(key: string, { quarantined }: Sources): readonly Quaranti
 async function merge(
   key: string,
   damaged: readonly Uint8Array[],
-  { repository, budgetBytes, budgetOfRun, signal }: Sources,
+  { repository, budgetBytes, budgetOfRun, isAnother, signal }: Sources,
   bytes: number | undefined,
 ): Promise<Uint8Array | undefined> {
   if (parseObjectName(key)?.part !== 'config') {
-    return mergeCopies(key, damaged, { bytes, budgetBytes, budgetOfRun, signal });
+    return mergeCopies(key, damaged, { bytes, budgetBytes, budgetOfRun, isAnother, signal });
   }
   return mergeClear(damaged, (config) => {
     try {

@@ -1,3 +1,4 @@
+import type { ObjectHash } from '../base/index.ts';
 import { quarantinedKey } from '../format/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import type { FindingKind } from '../monitor/index.ts';
@@ -27,6 +28,8 @@ export interface HealPlan {
   readonly tripped: readonly TrippedMirror[];
   readonly quarantined: ReadonlyMap<string, readonly QuarantinedCopy[]>;
   readonly strays: readonly StrayCopy[];
+  /** The SHA-256 of every object that the mirrors must hold. */
+  readonly hashes: ReadonlySet<ObjectHash>;
 }
 
 export interface HealChoice {
@@ -65,7 +68,8 @@ export function planHeal(result: VerifyMirrorsResult, choice: HealChoice = {}): 
     if (targets.length > 0) items.push({ key, bytes: copies[0]?.object.bytes, targets, sources });
   }
   items.sort((a, b) => rankOf(a) - rankOf(b) || (a.key < b.key ? -1 : 1));
-  return { items, tripped, quarantined: quarantinedIn(listed), strays: result.strays };
+  const { strays, hashes } = result;
+  return { items, tripped, quarantined: quarantinedIn(listed), strays, hashes };
 }
 
 function isOf(mirror: Mirror): (tripped: TrippedMirror) => boolean {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { SeededRandom, seededBytes } from '../../../test/support/seeded-random.ts';
 import { createTestPack } from '../../../test/support/test-pack.ts';
-import { objectHashOf, pieceBytes } from '../format/index.ts';
-import { mergeCopies } from './merge-copies.ts';
+import { testRepository } from '../../../test/support/test-mirrors.ts';
+import { encodeObjectHeader, objectHashOf, pieceBytes } from '../format/index.ts';
+import { mergeCopies, type MergeOptions } from './merge-copies.ts';
+import { SearchBudget } from './search-bytes.ts';
 
 const pack = createTestPack(1, 10 * pieceBytes + 5000);
 const bodyBytes = 10 * pieceBytes + 5000;
@@ -164,6 +166,52 @@ describe('mergeCopies of a small object', () => {
 
   it('gives up on two bits of the only copy', async () => {
     expect(await mergeCopies(key, [flip(content, 10, 999)])).toBeUndefined();
+  });
+
+  describe('that says how long it is', () => {
+    const sealed = 60_000;
+    const start = encodeObjectHeader({
+      kind: 'payload',
+      suite: 1,
+      epoch: 1,
+      repository: testRepository,
+      salt: seededBytes('salt', 32),
+    });
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(sealed);
+    const payload = Buffer.concat([start, length, seededBytes('payload', sealed)]);
+    const name = `payloads/${objectHashOf(payload)}`;
+    const older = Buffer.concat([start, length, seededBytes('another', sealed)]);
+    /** Bytes that were hashed, as far as the budget of the run is used up by them. */
+    const hashed = async (
+      copies: readonly Uint8Array[],
+      options: MergeOptions = {},
+    ): Promise<{ readonly merged: Uint8Array | undefined; readonly isCheap: boolean }> => {
+      const budgetOfRun = new SearchBudget(2e9);
+      const merged = await mergeCopies(name, copies, { ...options, budgetOfRun });
+      return { merged, isCheap: budgetOfRun.allows(1e9) };
+    };
+
+    it('is cut where it ends, at once', async () => {
+      const copies = [1, 2].map((n) => Buffer.concat([payload, seededBytes(n, 777)]));
+      const { merged, isCheap } = await hashed(copies);
+      expect(merged && Buffer.from(merged).equals(payload)).toBe(true);
+      expect(isCheap).toBe(true);
+    });
+
+    it('costs little where a bit cannot have been all: cut off, or another object', async () => {
+      expect(await hashed([payload.subarray(0, 30_000)])).toEqual({
+        merged: undefined,
+        isCheap: true,
+      });
+      const isAnother = (hash: string): boolean => hash === objectHashOf(older);
+      expect(await hashed([older], { isAnother })).toEqual({ merged: undefined, isCheap: true });
+    });
+
+    it.each([64 * 8 + 3, 66 * 8, 8 * 100])('is mended where bit %d is wrong', async (bit) => {
+      const merged = await mergeCopies(name, [flip(payload, bit)]);
+      expect(merged && Buffer.from(merged).equals(payload)).toBe(true);
+    });
   });
 
   it('knows no object without a hash in its name', async () => {

@@ -1,5 +1,7 @@
-import { bytesEqual, fromHex } from '../base/index.ts';
+import { bytesEqual, fromHex, type ObjectHash } from '../base/index.ts';
 import {
+  declaredBytes,
+  type MirrorPart,
   objectHashOf,
   parseObjectName,
   pieceHashBytes,
@@ -22,6 +24,8 @@ export interface MergeOptions {
   readonly budgetBytes?: number | undefined;
   /** What all objects of this run may cost together. */
   readonly budgetOfRun?: SearchBudget | undefined;
+  /** Is this the SHA-256 of another object? Then bytes that have it are whole, and nothing else. */
+  readonly isAnother?: ((hash: ObjectHash) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -31,10 +35,11 @@ const defaultBudgetBytes = 40 * 1024 ** 3;
  * The whole object, put together from damaged copies of it; undefined if they do not suffice. The
  * result always has the SHA-256 that `key` names.
  *
- * 1. A pack is put together piece by piece, each proved by the piece table of any copy.
- * 2. Where no table is left, and for other objects, the places at which copies differ are tried in
+ * 1. Garbage behind an object that is whole is cut off.
+ * 2. A pack is put together piece by piece, each proved by the piece table of any copy.
+ * 3. Where no table is left, and for other objects, the places at which copies differ are tried in
  *    every way.
- * 3. A piece or small object in which a single bit flipped is mended by trying all bits.
+ * 4. A piece or small object in which a single bit flipped is mended by trying all bits.
  */
 export async function mergeCopies(
   key: string,
@@ -43,50 +48,63 @@ export async function mergeCopies(
 ): Promise<Uint8Array | undefined> {
   const name = parseObjectName(key);
   if (name?.hash === undefined) return undefined;
+  const { hash, part } = name;
   const budget = new SearchBudget(options.budgetBytes ?? defaultBudgetBytes, {
     signal: options.signal,
     ofRun: options.budgetOfRun,
   });
   const material = distinct(copies);
   if (material.length === 0) return undefined;
-  const sha256 = fromHex(name.hash);
-  for (const size of sizesOf(material, options.bytes, name.part === 'pack')) {
-    // Garbage behind an object that is whole, or another that was cut off.
+  const sha256 = fromHex(hash);
+  const sizes = sizesOf(material, options.bytes, part);
+  // What costs little first, for all sizes: trying bits takes seconds.
+  for (const size of sizes) {
     for (const copy of material) {
       const begin = copy.subarray(0, size);
-      if (begin.byteLength === size && objectHashOf(begin) === name.hash) return begin.slice();
+      if (begin.byteLength === size && objectHashOf(begin) === hash) return begin.slice();
     }
-    const table = name.part === 'pack' ? findPieceTable(material, size) : undefined;
-    const merged =
-      table === undefined
-        ? ((await searchCombination(material, size, sha256, budget)) ??
-          // What was cut off has more wrong than one bit.
-          (await mendBit(
-            size === (options.bytes ?? size)
-              ? material.filter((copy) => name.part !== 'pack' || mayEndAPack(copy))
-              : [],
-            size,
-            sha256,
-            budget,
-          )))
-        : await mergePieces(material, table, budget);
-    if (merged !== undefined && objectHashOf(merged) === name.hash) return merged;
   }
-  for (const copy of name.part === 'pack' ? [] : material) {
+  for (const copy of part === 'pack' ? [] : material) {
     const found = await searchEnd(copy, sha256, budget);
     if (found !== undefined) return found;
+  }
+  for (const size of sizes) {
+    const table = part === 'pack' ? findPieceTable(material, size) : undefined;
+    const merged = await (table === undefined
+      ? searchCombination(material, size, sha256, budget)
+      : mergePieces(material, table, budget));
+    if (merged !== undefined && objectHashOf(merged) === hash) return merged;
+    if (table !== undefined || size !== (options.bytes ?? size)) continue;
+    const mayBeBitOff = material.filter(
+      (copy) => isComplete(part, copy) && options.isAnother?.(objectHashOf(copy)) !== true,
+    );
+    const mended = await mendBit(mayBeBitOff, size, sha256, budget);
+    if (mended !== undefined && objectHashOf(mended) === hash) return mended;
   }
   return undefined;
 }
 
-/** Sizes to try: what is known, then what trailers say, then what the copies have. */
+/** May only a bit of it be wrong? What was cut off, or has something behind it, has more wrong than that. */
+function isComplete(part: MirrorPart, copy: Uint8Array): boolean {
+  if (part === 'pack') return mayEndAPack(copy);
+  const declared = declaredBytes(part, copy);
+  if (declared === undefined || declared === copy.byteLength) return true;
+  // A bit of the length itself changes it by a power of two.
+  return Number.isInteger(Math.log2(Math.abs(declared - copy.byteLength)));
+}
+
+/** Sizes to try: what is known, then what the objects themselves say, then what the copies have. */
 function sizesOf(
   copies: readonly Uint8Array[],
   known: number | undefined,
-  isPack: boolean,
+  part: MirrorPart,
 ): ReadonlySet<number> {
   const sizes = new Set<number>(known === undefined ? [] : [known]);
-  if (isPack) for (const copy of copies) for (const size of sizesByTrailers(copy)) sizes.add(size);
+  for (const copy of copies) {
+    if (part === 'pack') for (const size of sizesByTrailers(copy)) sizes.add(size);
+    const declared = declaredBytes(part, copy);
+    if (declared !== undefined && declared <= copy.byteLength) sizes.add(declared);
+  }
   for (const { byteLength } of copies) if (byteLength > 0) sizes.add(byteLength);
   return sizes;
 }

@@ -1,3 +1,4 @@
+import type { ObjectHash } from '../base/index.ts';
 import { parseObjectName } from '../format/index.ts';
 import { markerKey, type Mirror } from '../mirror/index.ts';
 import type { Finding, FindingKind, Monitor } from '../monitor/index.ts';
@@ -23,7 +24,7 @@ export interface VerifyMirrorsOptions {
   readonly onCopy?: ((seen: SeenCopy) => void | Promise<void>) | undefined;
   /** Can an object without a good copy be put together from the bad ones? Default: no. */
   readonly canMend?:
-    | ((object: ExpectedObject, strays: readonly StrayCopy[]) => Promise<boolean>)
+    | ((object: ExpectedObject, others: OtherObjects) => Promise<boolean>)
     | undefined;
   readonly monitor: Monitor;
   readonly signal?: AbortSignal | undefined;
@@ -54,7 +55,14 @@ export interface StrayCopy {
   readonly bytes: number;
 }
 
-export interface VerifyMirrorsResult {
+/** What is known of the other objects when one is to be put together. */
+export interface OtherObjects {
+  readonly strays: readonly StrayCopy[];
+  /** The SHA-256 of every object that the mirrors must hold. */
+  readonly hashes: ReadonlySet<ObjectHash>;
+}
+
+export interface VerifyMirrorsResult extends OtherObjects {
   /** What the mirrors must hold, by key. */
   readonly expected: readonly ExpectedObject[];
   /** Copies that should be there. */
@@ -63,7 +71,6 @@ export interface VerifyMirrorsResult {
   /** Those that could be listed. */
   readonly listed: readonly ListedMirror[];
   readonly bad: readonly BadCopy[];
-  readonly strays: readonly StrayCopy[];
   readonly findings: readonly Finding[];
   /** Keys of expected objects that no mirror has a good copy of, and that cannot be mended. */
   readonly lost: readonly string[];
@@ -106,7 +113,9 @@ export async function verifyMirrors(
     for (const copy of seen.bad) (copy.kind === 'archived' ? archived : bad).push(copy);
   }
   const strays = straysIn(bad, listed);
-  const { lost, mendable } = await findLost({ bad, strays, listedCount: listed.length }, options);
+  const hashes = new Set(objects.flatMap(({ hash }) => hash ?? []));
+  const found = { bad, strays, hashes, listedCount: listed.length };
+  const { lost, mendable } = await findLost(found, options);
   const findings = [...bad, ...archived].map((copy) => findingOf(copy, lost));
   findings.push(...others);
   for (const finding of findings) monitor.finding(finding);
@@ -117,6 +126,7 @@ export async function verifyMirrors(
     listed,
     bad,
     strays,
+    hashes,
     findings,
     lost: [...lost],
     mendable,
@@ -212,9 +222,9 @@ function wrongByList(
 async function findLost(
   {
     bad,
-    strays,
     listedCount,
-  }: Pick<VerifyMirrorsResult, 'bad' | 'strays'> & { readonly listedCount: number },
+    ...others
+  }: OtherObjects & Pick<VerifyMirrorsResult, 'bad'> & { readonly listedCount: number },
   { canMend }: VerifyMirrorsOptions,
 ): Promise<{ readonly lost: ReadonlySet<string>; readonly mendable: readonly string[] }> {
   const lost = new Set<string>();
@@ -223,7 +233,7 @@ async function findLost(
     const [first] = copies;
     if (first === undefined || first.object.atHand === true || key === markerKey) continue;
     if (copies.length < listedCount) continue;
-    if (await canMend?.(first.object, strays)) mendable.push(key);
+    if (await canMend?.(first.object, others)) mendable.push(key);
     else lost.add(key);
   }
   return { lost, mendable };
