@@ -16,16 +16,26 @@ import {
   type ObjectHeader,
 } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
-import type { ChunkLocation, SharedIndex } from '../workers/index.ts';
+import { limitYoungGeneration, type ChunkLocation, type SharedIndex } from '../workers/index.ts';
 import { packKey } from './object-keys.ts';
 import type { PackInfo, PackList } from './pack-list.ts';
 
-/** The end of a pack, opened: how to find and decrypt everything in it. */
-export interface PackDirectory {
+/** How to find and decrypt the blocks of a pack. */
+export interface PackBlocks {
   readonly pack: PackInfo;
   /** The pack's 64 header bytes. */
   readonly header: Uint8Array;
   readonly decodedHeader: ObjectHeader;
+  readonly table: BlockTable;
+}
+
+export type BlockTable = Pick<
+  ChunkTable,
+  'blockOffsets' | 'blockStoredBytes' | 'blockPlainBytes' | 'blockCodecs'
+>;
+
+/** The end of a pack, opened: how to find and decrypt everything in it. */
+export interface PackDirectory extends PackBlocks {
   readonly table: ChunkTable;
 }
 
@@ -47,7 +57,7 @@ const blocksCachedBytesMax = 24 * 1024 * 1024;
  */
 export class ChunkReader {
   readonly #options: ChunkReaderOptions;
-  readonly #directories: Map<number, Promise<PackDirectory>> = new Map();
+  readonly #directories: Map<number, Promise<PackBlocks>> = new Map();
   readonly #blocks: Map<string, Promise<Uint8Array>> = new Map();
   readonly #blockBytes: Map<string, number> = new Map();
   #cachedBytes = 0;
@@ -84,8 +94,8 @@ export class ChunkReader {
     return chunk;
   }
 
-  /** The table of a pack; kept for a while. */
-  directory(packNumber: number, signal?: AbortSignal): Promise<PackDirectory> {
+  /** Where the blocks of a pack are; kept for a while. */
+  directory(packNumber: number, signal?: AbortSignal): Promise<PackBlocks> {
     const known = this.#directories.get(packNumber);
     if (known) return known;
     const directory = this.#readDirectory(packNumber, signal);
@@ -95,14 +105,15 @@ export class ChunkReader {
     return directory;
   }
 
-  async #readDirectory(
-    packNumber: number,
-    signal: AbortSignal | undefined,
-  ): Promise<PackDirectory> {
+  async #readDirectory(packNumber: number, signal: AbortSignal | undefined): Promise<PackBlocks> {
     const pack = this.#options.packs.at(packNumber);
     if (pack === undefined)
       throw new VersionsError('Internal', 'PACK_UNKNOWN', `There is no pack number ${packNumber}`);
-    return readPackDirectory(pack, this.#options, signal);
+    const { header, decodedHeader, table } = await readPackDirectory(pack, this.#options, signal);
+    // The table of its chunks may have megabytes, and the index knows them already.
+    const { blockOffsets, blockStoredBytes, blockPlainBytes, blockCodecs } = table;
+    const blocks = { blockOffsets, blockStoredBytes, blockPlainBytes, blockCodecs };
+    return { pack, header: new Uint8Array(header), decodedHeader, table: blocks };
   }
 
   #block(packNumber: number, block: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
@@ -139,6 +150,7 @@ export class ChunkReader {
     block: number,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
+    limitYoungGeneration();
     const directory = await this.directory(packNumber, signal);
     const { table, pack } = directory;
     const offset = table.blockOffsets[block];
@@ -170,7 +182,7 @@ export class ChunkReader {
 export function openBlock(
   sealed: Uint8Array,
   block: number,
-  directory: PackDirectory,
+  directory: PackBlocks,
   keys: RepositoryKeys,
 ): Uint8Array | undefined {
   const { table, header, decodedHeader } = directory;

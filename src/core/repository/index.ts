@@ -18,6 +18,7 @@ export {
   openBlock,
   openPackEnd,
   readPackDirectory,
+  type PackBlocks,
   type PackDirectory,
 } from './chunk-reader.ts';
 export { connectRepository, type ConnectOptions, type Connected } from './connect-repository.ts';

@@ -1,7 +1,7 @@
 import type { ByteString } from '../base/index.ts';
 import type { FileStat } from '../files/index.ts';
 import type { TreeEntry } from '../format/index.ts';
-import type { CompareTask } from '../workers/index.ts';
+import { ChunkList, type CompareTask } from '../workers/index.ts';
 import type { RestoreWork } from './restore-work.ts';
 
 /** Files gathered for one task, unless they are large. */
@@ -39,13 +39,10 @@ export class ContentComparer {
   }
 
   async add(path: ByteString, entry: TreeEntry, existing: FileStat): Promise<void> {
-    const ids: Uint8Array[] = [];
-    const lengths: number[] = [];
-    for await (const { id, length } of this.#work.trees.content(entry)) {
-      ids.push(new Uint8Array(id));
-      lengths.push(length);
-    }
-    this.#batch.push({ path, entry, existing, ids: Buffer.concat(ids), lengths });
+    const chunks = new ChunkList();
+    for await (const { id, length } of this.#work.trees.content(entry)) chunks.add(id, length);
+    const { lengths } = chunks;
+    this.#batch.push({ path, entry, existing, ids: chunks.idBytes(), lengths });
     this.#batchBytes += entry.size;
     if (this.#batch.length >= batchFilesMax || this.#batchBytes >= batchBytesMax)
       await this.#send();

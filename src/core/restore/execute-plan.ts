@@ -1,8 +1,8 @@
 import { displayPath, type ByteString } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
-import { openBlock, packKey, type PackDirectory } from '../repository/index.ts';
+import { decodeXattrs } from '../format/index.ts';
+import { openBlock, packKey, type PackBlocks } from '../repository/index.ts';
 import {
-  writeNumbers,
   type BlockPlace,
   type RestoreFile,
   type RestoreResult,
@@ -10,8 +10,10 @@ import {
 } from '../workers/index.ts';
 import { contentArchived, isArchived } from './archived-packs.ts';
 import type { ChunkUse } from './chunk-uses.ts';
-import type { RestorePlan } from './plan.ts';
+import { NumberSet } from './number-set.ts';
+import type { PlannedFile, RestorePlan } from './plan.ts';
 import { reportProblem, type RestoreWork } from './restore-work.ts';
+import { WriteList } from './write-list.ts';
 
 /** Neighbouring blocks are fetched in one request of up to so many bytes. */
 const rangeBytesMax = 4 * 1024 * 1024;
@@ -22,13 +24,11 @@ const metadataFilesMax = 256;
 
 /** A request to one pack and what is done with its bytes. */
 interface Range {
-  readonly directory: PackDirectory;
+  readonly directory: PackBlocks;
   readonly offset: number;
   end: number;
   readonly blocks: BlockPlace[];
-  readonly uses: ChunkUse[];
-  /** Position in `blocks` of each use. */
-  readonly blockOfUse: number[];
+  readonly writes: WriteList;
 }
 
 /** Fetches, decodes and writes everything that the plan lists. */
@@ -46,8 +46,7 @@ class Execution {
   readonly #running: Set<Promise<void>> = new Set();
   readonly #runningMax: number;
   /** Files that several tasks wrote to: they are completed in the end. */
-  readonly #spread: Set<number> = new Set();
-  readonly #failed: Set<number> = new Set();
+  readonly #spread: NumberSet = new NumberSet();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(work: RestoreWork, plan: RestorePlan) {
@@ -59,8 +58,8 @@ class Execution {
   /** Files without chunks, and those of which only the metadata are set. */
   async writeChunkless(): Promise<void> {
     let batch: number[] = [];
-    for (let file = 0; file < this.#plan.files.count; file++) {
-      if (this.#plan.writesLeft(file) > 0) continue;
+    for (let file = 0; file < this.#plan.fileCount; file++) {
+      if (this.#plan.file(file).writes > 0) continue;
       batch.push(file);
       if (batch.length < metadataFilesMax) continue;
       await this.#complete(batch);
@@ -90,7 +89,7 @@ class Execution {
   async completeFiles(): Promise<void> {
     let batch: number[] = [];
     for (const file of this.#spread) {
-      if (this.#failed.has(file)) continue;
+      if (this.#plan.failed.has(file)) continue;
       batch.push(file);
       if (batch.length < metadataFilesMax) continue;
       await this.#complete(batch);
@@ -106,17 +105,16 @@ class Execution {
     const name = repository.state.packs.at(use.location.pack)?.name;
     const known = name === undefined ? undefined : archived.get(packKey(name));
     if (known !== undefined) {
-      this.#loseArchived([use], known);
+      this.#giveUp([use.file], known);
       return undefined;
     }
     try {
       const directory = await chunks.directory(use.location.pack, context.signal);
       const offset = directory.table.blockOffsets[use.location.block] ?? 0;
-      return { directory, offset, end: offset, blocks: [], uses: [], blockOfUse: [] };
+      return { directory, offset, end: offset, blocks: [], writes: new WriteList() };
     } catch (error) {
       if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unavailable')) throw error;
-      if (isArchived(this.#work, error)) this.#loseArchived([use], error);
-      else this.#lose([use], error);
+      this.#giveUp([use.file], error);
       return undefined;
     }
   }
@@ -130,7 +128,7 @@ class Execution {
       bytes = await repository.mirrors.get(key, { range: place, signal: context.signal });
     } catch (error) {
       if (!isVersionsError(error, 'NotFound', 'Corrupt', 'Unavailable', 'Denied')) throw error;
-      if (isArchived(this.#work, error)) return this.#loseArchived(range.uses, error);
+      if (isArchived(this.#work, error)) return this.#giveUp(range.writes.files(), error);
       bytes = new Uint8Array(place.length);
     }
     counts.bytesFetched += bytes.byteLength;
@@ -147,7 +145,7 @@ class Execution {
     const key = packKey(range.directory.pack.name);
     for (const bad of badBlocks) {
       const block = range.blocks[bad];
-      const uses = range.uses.filter((_, at) => range.blockOfUse[at] === bad);
+      const writes = range.writes.ofBlock(bad);
       if (block === undefined) continue;
       const place = { offset: range.offset + block.at, length: block.storedBytes };
       try {
@@ -162,16 +160,14 @@ class Execution {
           offset: place.offset,
           end: place.offset + place.length,
           blocks: [{ ...block, at: 0 }],
-          uses,
-          blockOfUse: uses.map(() => 0),
+          writes,
         };
-        for (const { file } of uses) this.#spread.add(file);
+        for (const file of writes.files()) this.#spread.add(file);
         const stillBad = await this.#write(again, sealed);
-        if (stillBad.length > 0) this.#lose(uses, undefined);
+        if (stillBad.length > 0) this.#giveUp(writes.files(), undefined);
       } catch (error) {
         if (!isVersionsError(error, 'NotFound', 'Corrupt', 'Unavailable', 'Denied')) throw error;
-        if (isArchived(this.#work, error)) this.#loseArchived(uses, error);
-        else this.#lose(uses, error);
+        this.#giveUp(writes.files(), error);
       }
     }
   }
@@ -179,22 +175,8 @@ class Execution {
   /** Has a worker decode and write a range; returns the blocks that are damaged. */
   async #write(range: Range, bytes: Uint8Array): Promise<readonly number[]> {
     const { pool, settings } = this.#work;
-    const { files, numbers } = this.#filesOf(range.uses);
-    const writes = new Float64Array(range.uses.length * writeNumbers);
-    const ids = new Uint8Array(range.uses.length * 32);
-    range.uses.forEach(({ location, file, fileOffset, id }, at) => {
-      writes.set(
-        [
-          range.blockOfUse[at] ?? 0,
-          location.offset,
-          location.length,
-          numbers.get(file) ?? 0,
-          fileOffset,
-        ],
-        at * writeNumbers,
-      );
-      ids.set(id, at * 32);
-    });
+    const { files, numbers } = this.#filesOf(range.writes);
+    const { writes, ids } = range.writes.forTask((file) => numbers.get(file) ?? 0);
     const own =
       bytes.byteOffset === 0 &&
       bytes.byteLength === bytes.buffer.byteLength &&
@@ -216,40 +198,28 @@ class Execution {
   }
 
   /** The files of a task in its order, and the position of each. */
-  #filesOf(uses: readonly ChunkUse[]): {
+  #filesOf(writes: WriteList): {
     readonly files: RestoreFile[];
     readonly numbers: ReadonlyMap<number, number>;
   } {
     const here = new Map<number, number>();
-    for (const { file } of uses) here.set(file, (here.get(file) ?? 0) + 1);
+    for (const file of writes.files()) here.set(file, (here.get(file) ?? 0) + 1);
     const files: RestoreFile[] = [];
     const numbers = new Map<number, number>();
     for (const [file, count] of here) {
-      const whole = !this.#spread.has(file) && this.#plan.writesLeft(file) === count;
+      const planned = this.#plan.file(file);
+      const whole = !this.#spread.has(file) && planned.writes === count;
       if (!whole) this.#spread.add(file);
       numbers.set(file, files.length);
-      files.push(this.#fileOf(file, whole));
+      files.push(taskFileOf(planned, whole));
     }
     return { files, numbers };
-  }
-
-  #fileOf(file: number, complete: boolean): RestoreFile {
-    const { path, entry: stored } = this.#plan.files.at(file);
-    // A copy of its own: a view would take all the memory it lies in along to the worker.
-    const entry = new Uint8Array(stored);
-    return {
-      path,
-      entry,
-      complete,
-      state: this.#plan.stateOf(file),
-      xattrs: this.#plan.xattrs.get(file),
-    };
   }
 
   async #complete(numbers: readonly number[]): Promise<void> {
     const { pool, settings } = this.#work;
     const files = numbers.map((file) => {
-      const { state, ...rest } = this.#fileOf(file, true);
+      const { state, ...rest } = taskFileOf(this.#plan.file(file), true);
       // Its content is in place by now; an absent one with several parts was made by a task.
       return {
         ...rest,
@@ -278,8 +248,7 @@ class Execution {
     context.monitor.count('filesDone', numbers.length);
     for (const { file, code, message } of result.failures) {
       const number = numbers[file] ?? -1;
-      if (this.#failed.has(number)) continue;
-      this.#failed.add(number);
+      if (!this.#plan.failed.add(number)) continue;
       counts.filesRestored -= 1;
       reportProblem(this.#work, new VersionsError('Source', code, message));
     }
@@ -287,26 +256,18 @@ class Execution {
       this.#plan.misses.add(this.#pathOf(numbers[miss.file] ?? -1), miss);
   }
 
-  /** Chunks that no mirror has whole: the files that needed them are told, once each. */
-  #lose(uses: readonly ChunkUse[], error: unknown): void {
-    this.#giveUp(uses, (path) => contentLost(path, error));
-  }
-
-  #loseArchived(uses: readonly ChunkUse[], error: unknown): void {
-    this.#giveUp(uses, (path) => contentArchived(path, error));
-  }
-
-  #giveUp(uses: readonly ChunkUse[], problem: (path: ByteString) => VersionsError): void {
-    for (const { file } of uses) {
-      if (this.#failed.has(file)) continue;
-      this.#failed.add(file);
+  /** Chunks that no mirror has whole, or gives now: the files that needed them are told, once each. */
+  #giveUp(files: Iterable<number>, error: unknown): void {
+    const problemOf = isArchived(this.#work, error) ? contentArchived : contentLost;
+    for (const file of files) {
+      if (!this.#plan.failed.add(file)) continue;
       this.#work.counts.filesRestored -= 1;
-      reportProblem(this.#work, problem(this.#pathOf(file)));
+      reportProblem(this.#work, problemOf(this.#pathOf(file), error));
     }
   }
 
   #pathOf(file: number): ByteString {
-    return this.#plan.files.at(file).path;
+    return this.#plan.file(file).path;
   }
 
   /** Runs an action beside others, once there is room. */
@@ -337,7 +298,7 @@ function contentLost(path: ByteString, cause: unknown): VersionsError {
 /** May the block go into the range? */
 function fits(range: Range, pack: number, block: number, work: RestoreWork): boolean {
   const { directory } = range;
-  if (work.repository.state.packs.at(pack) !== directory.pack || range.uses.length >= writesMax)
+  if (work.repository.state.packs.at(pack) !== directory.pack || range.writes.count >= writesMax)
     return false;
   const offset = directory.table.blockOffsets[block] ?? 0;
   const stored = directory.table.blockStoredBytes[block] ?? 0;
@@ -360,6 +321,16 @@ function addUse(range: Range, use: ChunkUse): void {
     });
     range.end = offset + storedBytes;
   }
-  range.uses.push(use);
-  range.blockOfUse.push(range.blocks.length - 1);
+  range.writes.add(range.blocks.length - 1, use);
+}
+
+function taskFileOf({ path, entry, state, xattrs }: PlannedFile, complete: boolean): RestoreFile {
+  return {
+    path,
+    // A copy of its own: a view would take all the memory it lies in along to the worker.
+    entry: new Uint8Array(entry),
+    complete,
+    state,
+    xattrs: xattrs.byteLength === 0 ? undefined : decodeXattrs(new Uint8Array(xattrs)),
+  };
 }

@@ -1,7 +1,7 @@
 import { displayPath, byteStringOf, type ByteString } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import type { RestoreTarget } from '../files/index.ts';
-import { decodeEntry, type TreeEntry } from '../format/index.ts';
+import { decodeEntry, decodeXattrs, type TreeEntry } from '../format/index.ts';
 import { metadataOf } from '../workers/index.ts';
 import { MetadataMisses } from './metadata-misses.ts';
 import type { RestorePlan } from './plan.ts';
@@ -14,9 +14,9 @@ import { reportProblem, type RestoreWork } from './restore-work.ts';
 export function finishTree(work: RestoreWork, target: RestoreTarget, plan: RestorePlan): void {
   const misses = new MetadataMisses();
   for (let number = 0; number < plan.others.count; number++) {
-    const { path, entry } = plan.others.at(number);
+    const { path, entry, extra } = plan.others.at(number);
     attempt(work, () => {
-      const decoded = decodeEntry(entry);
+      const decoded = withXattrs(entry, extra);
       makeOther(target, path, decoded);
       applyMetadata(work, target, path, decoded, misses);
     });
@@ -25,9 +25,9 @@ export function finishTree(work: RestoreWork, target: RestoreTarget, plan: Resto
     attempt(work, () => target.makeHardLink(path, first));
   }
   for (let number = plan.directories.count - 1; number >= 0; number--) {
-    const { path, entry } = plan.directories.at(number);
+    const { path, entry, extra } = plan.directories.at(number);
     const kept = isAbove(path, work) ? new MetadataMisses() : misses;
-    attempt(work, () => applyMetadata(work, target, path, decodeEntry(entry), kept));
+    attempt(work, () => applyMetadata(work, target, path, withXattrs(entry, extra), kept));
   }
   for (const problem of misses.problems()) reportProblem(work, problem);
 }
@@ -36,6 +36,12 @@ export function finishTree(work: RestoreWork, target: RestoreTarget, plan: Resto
 function isAbove(path: ByteString, { options }: RestoreWork): boolean {
   if (options.path !== undefined) return false;
   return options.snapshot.paths.some((saved) => saved.startsWith(`/${path}/`));
+}
+
+/** `large`: encoded attributes that do not stand in the entry, if there are any. */
+function withXattrs(encoded: Uint8Array, large: Uint8Array): TreeEntry {
+  const entry = decodeEntry(encoded);
+  return large.byteLength === 0 ? entry : { ...entry, xattrs: decodeXattrs(large) };
 }
 
 function makeOther(target: RestoreTarget, path: ByteString, entry: TreeEntry): void {

@@ -5,9 +5,12 @@ import { SeededRandom } from '../../../test/support/seeded-random.ts';
 import { toHex } from '../base/index.ts';
 import { ChunkUses, type ChunkUse } from './chunk-uses.ts';
 import { FileTable } from './file-table.ts';
+import { HardLinks } from './hard-links.ts';
 import { MetadataMisses } from './metadata-misses.ts';
-import { RestorePlan } from './plan.ts';
+import { NumberSet } from './number-set.ts';
+import { RestorePlan, type PlannedFile } from './plan.ts';
 import { Selection } from './selection.ts';
+import { WriteList } from './write-list.ts';
 
 let directory: TemporaryDirectory;
 beforeEach(() => {
@@ -91,28 +94,36 @@ describe('ChunkUses', () => {
 });
 
 describe('FileTable', () => {
-  it('gives paths and entries back by number, in memory and on disk', () => {
-    const table = new FileTable(directory.text('files'));
-    const entry = Buffer.alloc(600_000);
-    const early: { readonly path: string; readonly entry: Uint8Array }[] = [];
-    for (let number = 0; number < 130; number++) {
-      entry.writeUInt32LE(number, 0);
-      entry.writeUInt32LE(number, 599_996);
-      expect(table.add(bytes(`dir\xff/file ${number}`), entry)).toBe(number);
-      if (number === 3) early.push(table.at(3));
+  it('gives everything back by number, in any order, in memory and on disk', () => {
+    const table = new FileTable(directory.text('files'), 1000);
+    const entryOf = (number: number): Buffer => Buffer.alloc(number % 61, number);
+    const check = (number: number): void => {
+      expect(table.at(number)).toEqual({
+        path: number % 5 === 0 ? '' : `dir\xff/file ${number}`,
+        entry: entryOf(number),
+        extra: Buffer.alloc(number % 3, 7),
+        writes: number * 1_000_003,
+        state: number % 256,
+      });
+    };
+    const early: Uint8Array[] = [];
+    for (let number = 0; number < 1000; number++) {
+      const more = { writes: number * 1_000_003, state: number % 256 };
+      const path = bytes(number % 5 === 0 ? '' : `dir\xff/file ${number}`);
+      const extra = Buffer.alloc(number % 3, 7);
+      expect(table.add(path, entryOf(number), { ...more, extra })).toBe(number);
+      // Also while its neighbours are in memory, on disk, or some here and some there.
+      check(number);
+      check(number >>> 1);
+      if (number === 60) early.push(table.at(60).entry);
     }
-    expect(table.count).toBe(130);
     expect(existsSync(directory.text('files'))).toBe(true);
-    for (const number of [0, 1, 53, 54, 55, 56, 100, 128, 129]) {
-      const found = table.at(number);
-      expect(found.path).toBe(`dir\xff/file ${number}`);
-      expect(found.entry.byteLength).toBe(600_000);
-      expect(Buffer.from(found.entry).readUInt32LE(0)).toBe(number);
-      expect(Buffer.from(found.entry).readUInt32LE(599_996)).toBe(number);
-    }
+    for (let number = 999; number >= 0; number--) check(number);
+    for (let number = 0; number < 1000; number++) check((number * 389) % 1000);
     // What was given out before it went to disk is still the same.
-    expect(Buffer.from(early[0]?.entry ?? []).readUInt32LE(599_996)).toBe(3);
-    expect(() => table.at(130)).toThrow('no such entry');
+    expect(early[0]).toEqual(entryOf(60));
+    expect(() => table.at(1000)).toThrow('no such entry');
+    table.remove();
     table.remove();
     expect(existsSync(directory.text('files'))).toBe(false);
   });
@@ -121,8 +132,8 @@ describe('FileTable', () => {
     const table = new FileTable(directory.text('files'));
     for (let number = 0; number < 20_000; number++)
       table.add(bytes(number % 2 === 0 ? '' : `${number}`), Buffer.alloc(number % 3));
-    expect(table.at(19_999)).toEqual({ path: '19999', entry: Buffer.alloc(1) });
-    expect(table.at(12_000)).toEqual({ path: '', entry: Buffer.alloc(0) });
+    expect(table.at(19_999)).toMatchObject({ path: '19999', entry: Buffer.alloc(1), writes: 0 });
+    expect(table.at(12_000)).toMatchObject({ path: '', entry: Buffer.alloc(0), state: 0 });
     expect(existsSync(directory.text('files'))).toBe(false);
   });
 
@@ -132,28 +143,112 @@ describe('FileTable', () => {
     table.add(bytes('huge'), huge);
     table.add(bytes('after'), Buffer.from('x'));
     expect(table.at(0).entry.byteLength).toBe(huge.byteLength);
-    expect(table.at(1)).toEqual({ path: 'after', entry: Buffer.from('x') });
+    expect(table.at(1)).toMatchObject({ path: 'after', entry: Buffer.from('x') });
     table.remove();
   });
 });
 
 describe('RestorePlan', () => {
-  it('counts the writes and keeps the state of every file, however many', () => {
-    const plan = new RestorePlan(directory.root);
+  it('keeps the writes, the state and the attributes of every file, however many', () => {
+    using plan = new RestorePlan(directory.root);
     const states = ['absent', 'created', 'present', 'same'] as const;
-    for (let number = 0; number < 5000; number++) {
-      const file = plan.addFile(
-        bytes(`${number}`),
-        new Uint8Array(1),
-        states[number % 4] ?? 'same',
-      );
-      plan.addWrites(file, number);
+    const fileOf = (number: number): PlannedFile => ({
+      path: bytes(`${number}`),
+      entry: Buffer.alloc(1),
+      state: states[number % 4] ?? 'same',
+      writes: number,
+      xattrs: Buffer.alloc(number % 3),
+    });
+    for (let number = 0; number < 5000; number++) expect(plan.addFile(fileOf(number))).toBe(number);
+    expect(plan.fileCount).toBe(5000);
+    for (let number = 0; number < 5000; number += 7)
+      expect(plan.file(number)).toEqual(fileOf(number));
+  });
+});
+
+describe('NumberSet', () => {
+  it('has what was added, once, and gives it back ascending', () => {
+    const set = new NumberSet();
+    expect([...set]).toEqual([]);
+    expect(set.has(5)).toBe(false);
+    const numbers = [0, 7, 8, 8191, 8192, 1_000_003];
+    for (const number of numbers.toReversed()) expect(set.add(number)).toBe(true);
+    for (const number of numbers) expect(set.add(number)).toBe(false);
+    expect([...set]).toEqual(numbers);
+    expect(set.size).toBe(numbers.length);
+    expect([1, 6, 9, 1_000_002, 9_999_999].some((number) => set.has(number))).toBe(false);
+  });
+});
+
+describe('HardLinks', () => {
+  it('tells the first name of each file and keeps the others in order', () => {
+    const links = new HardLinks(directory.root);
+    expect([...links]).toEqual([]);
+    const idOf = (number: number): Uint8Array => Buffer.alloc(32, number);
+    for (let name = 0; name < 300; name++) {
+      const [id, path] = [idOf(name % 100), bytes(`dir\xff/${name}`)];
+      const first = links.firstName(id, path);
+      expect(first).toBe(`dir\xff/${name % 100}`);
+      if (first !== path) links.add({ path, first });
     }
-    for (let number = 0; number < 5000; number += 7) {
-      expect(plan.stateOf(number)).toBe(states[number % 4]);
-      expect(plan.writesLeft(number)).toBe(number);
-    }
-    plan.remove();
+    expect(existsSync(directory.text('links'))).toBe(true);
+    expect([...links]).toEqual(
+      Array.from({ length: 200 }, (_, at) => ({
+        path: `dir\xff/${at + 100}`,
+        first: `dir\xff/${at % 100}`,
+      })),
+    );
+    links[Symbol.dispose]();
+    expect(existsSync(directory.text('links'))).toBe(false);
+  });
+});
+
+describe('WriteList', () => {
+  const random = new SeededRandom('writes');
+  const uses = Array.from({ length: 100 }, (_, number): ChunkUse => ({
+    location: { pack: 1, block: number % 3, offset: number, length: number + 1 },
+    file: number % 7,
+    fileOffset: number * 2 ** 40,
+    id: random.bytes(32),
+  }));
+
+  it('packs the writes of a task, with the numbers its files have there', () => {
+    const list = new WriteList();
+    for (const use of uses) list.add(use.location.block, use);
+    expect(list.count).toBe(100);
+    expect([...list.files()]).toEqual(uses.map(({ file }) => file));
+    const { writes, ids } = list.forTask((file) => 100 - file);
+    expect([...writes]).toEqual(
+      uses.flatMap(({ location, file, fileOffset }) => [
+        location.block,
+        location.offset,
+        location.length,
+        100 - file,
+        fileOffset,
+      ]),
+    );
+    expect(Buffer.from(ids)).toEqual(Buffer.concat(uses.map(({ id }) => id)));
+    // The list itself is as it was.
+    expect([...list.files()]).toEqual(uses.map(({ file }) => file));
+  });
+
+  it('takes out those of one block, which is then the first', () => {
+    const list = new WriteList();
+    for (const use of uses) list.add(use.location.block, use);
+    const wanted = uses.filter(({ location }) => location.block === 2);
+    const one = list.ofBlock(2);
+    const { writes, ids } = one.forTask((file) => file);
+    expect([...writes]).toEqual(
+      wanted.flatMap(({ location, file, fileOffset }) => [
+        0,
+        location.offset,
+        location.length,
+        file,
+        fileOffset,
+      ]),
+    );
+    expect(Buffer.from(ids)).toEqual(Buffer.concat(wanted.map(({ id }) => id)));
+    expect(list.ofBlock(3).count).toBe(0);
   });
 });
 

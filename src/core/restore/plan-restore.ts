@@ -1,14 +1,16 @@
-import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
-import { displayPath, toHex, type ByteString, type ChunkId } from '../base/index.ts';
+import { displayPath, type ByteString, type ChunkId } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { joinPath, lstatIfExists, type FileStat } from '../files/index.ts';
-import { decodeXattrs, encodeEntry, entryRemarks, type TreeEntry } from '../format/index.ts';
+import { encodeEntry, entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { FoundEntry } from '../snapshot/index.ts';
-import type { ChunkLocation } from '../workers/index.ts';
+import type { RestoreFile } from '../workers/index.ts';
 import { contentArchived, isArchived } from './archived-packs.ts';
 import { ContentComparer } from './content-comparer.ts';
+import { linkIdOf } from './hard-links.ts';
+import { largeXattrs } from './large-xattrs.ts';
 import { isChunkless, RestorePlan } from './plan.ts';
+import { usesOf } from './planned-uses.ts';
 import { reportProblem, type RestoreWork } from './restore-work.ts';
 import { Selection } from './selection.ts';
 
@@ -36,7 +38,7 @@ export async function planRestore(work: RestoreWork, found: FoundEntry): Promise
     await new Planner(work, plan).run(found);
     return plan;
   } catch (error) {
-    plan.remove();
+    plan[Symbol.dispose]();
     throw error;
   }
 }
@@ -46,9 +48,6 @@ class Planner {
   readonly #plan: RestorePlan;
   readonly #selection: Selection;
   readonly #comparer: ContentComparer;
-  readonly #location: ChunkLocation = { pack: 0, block: 0, offset: 0, length: 0 };
-  /** First restored name of each file with hard links, by file id and content. */
-  readonly #links: Map<string, ByteString> = new Map();
   readonly #source: Uint8Array;
 
   constructor(work: RestoreWork, plan: RestorePlan) {
@@ -71,7 +70,7 @@ class Planner {
       const included = options.include.length === 0;
       // A target that was there before keeps its own owner, mode and time.
       const takesMetadata = this.#work.targetIsNew && included && !options.dryRun && path !== '/';
-      if (takesMetadata) this.#plan.directories.add(rootRelative, encodeEntry(entry));
+      if (takesMetadata) await this.#addDirectory(rootRelative, entry);
       await this.#walk(this.#frame(path, rootRelative, entry, entry.tree, undefined, included));
     }
     await this.#comparer.finish();
@@ -125,12 +124,12 @@ class Planner {
     const relative = joinPath(frame.relative, entry.name);
     if (!isDirectory) {
       if (!included) return undefined;
-      if (!this.#make(frame)) return undefined;
+      if (!(await this.#make(frame))) return undefined;
       await this.#decide(path, relative, entry, frame);
       return undefined;
     }
     const below = this.#frame(path, relative, entry, entry.tree, frame, included);
-    if (included && !this.#make(below)) return undefined;
+    if (included && !(await this.#make(below))) return undefined;
     if (entry.tree !== undefined) return below;
     const message = `The content of ${displayPath(path)} could not be read when the snapshot was made`;
     if (included)
@@ -161,9 +160,9 @@ class Planner {
   }
 
   /** Makes a directory and those above it; false if it cannot be made. */
-  #make(frame: Frame): boolean {
+  async #make(frame: Frame): Promise<boolean> {
     if (frame.state !== 'pending') return true;
-    if (frame.parent && !this.#make(frame.parent)) return false;
+    if (frame.parent && !(await this.#make(frame.parent))) return false;
     const { target, counts } = this.#work;
     try {
       frame.state =
@@ -175,8 +174,13 @@ class Planner {
       return false;
     }
     counts.dirs += 1;
-    this.#plan.directories.add(frame.relative, encodeEntry(frame.entry));
+    await this.#addDirectory(frame.relative, frame.entry);
     return true;
+  }
+
+  async #addDirectory(relative: ByteString, entry: TreeEntry): Promise<void> {
+    const extra = await largeXattrs(this.#work, relative, entry);
+    this.#plan.directories.add(relative, encodeEntry(entry), { extra });
   }
 
   #existing(relative: ByteString): FileStat | undefined {
@@ -204,8 +208,10 @@ class Planner {
     }
     if (entry.linkCount !== undefined && this.#isFurtherName(path, relative, entry)) return;
     if (entry.kind !== 'file') {
-      if (!options.dryRun) this.#plan.others.add(relative, encodeEntry(entry));
       counts.others += 1;
+      if (options.dryRun) return;
+      const extra = await largeXattrs(this.#work, relative, entry);
+      this.#plan.others.add(relative, encodeEntry(entry), { extra });
       return;
     }
     await this.#decideContent(relative, entry, existing);
@@ -233,7 +239,7 @@ class Planner {
       existing.mtimeNanos === entry.mtimeNanos;
     if (sameStamp && this.#work.options.overwrite === 'if-changed') {
       this.#work.counts.filesUnchanged += 1;
-      if (!this.#work.options.dryRun) await this.#addFile(relative, entry, 'same');
+      if (!this.#work.options.dryRun) await this.#addFile(relative, entry, 'same', 0);
       return;
     }
     if (isChunkless(entry)) return this.#addFresh(relative, entry);
@@ -251,7 +257,7 @@ class Planner {
     const { counts, options, settings } = this.#work;
     if (allMatch && existing.size === entry.size) {
       counts.filesUnchanged += 1;
-      if (!options.dryRun) await this.#addFile(relative, entry, 'same');
+      if (!options.dryRun) await this.#addFile(relative, entry, 'same', 0);
       return;
     }
     const inPlace = existing.linkCount === 1 && existing.uid === settings.ownUid;
@@ -266,7 +272,7 @@ class Planner {
     counts.filesRestored += 1;
     if (options.dryRun) return;
     if (isChunkless(entry)) {
-      await this.#addFile(relative, entry, 'absent');
+      await this.#addFile(relative, entry, 'absent', 0);
       return;
     }
     const single = entry.chunks?.byteLength === 32;
@@ -280,38 +286,28 @@ class Planner {
     state: 'absent' | 'created' | 'present',
     matches: Uint8Array | undefined,
   ): Promise<void> {
-    const { chunks, trees, target, counts } = this.#work;
+    const { target, counts } = this.#work;
+    let file: number | undefined;
     try {
-      const uses: {
-        readonly id: Uint8Array;
-        readonly offset: number;
-        readonly location: ChunkLocation;
-      }[] = [];
-      let offset = 0;
-      let number = 0;
-      for await (const { id, length } of trees.content(entry)) {
-        if (matches?.[number] !== 1) {
-          const location = { ...this.#location, ...chunks.locate(id) };
-          if (location.length !== length) throw wrongLength(id);
-          uses.push({ id, offset, location });
-        }
-        offset += length;
-        number += 1;
-      }
+      // Twice, because a file may have more chunks than memory: it is planned as a whole or not.
+      let writes = 0;
+      for await (const use of usesOf(this.#work, entry, matches)) if (use) writes += 1;
       if (state === 'created' && target) closeSync(target.openForWriting(relative).fd);
-      const file = await this.#addFile(relative, entry, state);
-      for (const use of uses) this.#plan.uses.add(use.location, file, use.offset, use.id);
-      this.#plan.addWrites(file, uses.length);
+      file = await this.#addFile(relative, entry, state, writes);
+      for await (const { location, offset, id } of usesOf(this.#work, entry, matches))
+        this.#plan.uses.add(location, file, offset, id);
     } catch (error) {
       // A chunk that no pack seems to hold may be in one of those that cannot be asked now.
       const mayCome =
         isVersionsError(error) && error.code === 'CHUNK_MISSING' && this.#work.archived.size > 0;
       if (mayCome || isArchived(this.#work, error)) {
+        if (file !== undefined) this.#plan.failed.add(file);
         counts.filesRestored -= 1;
         reportProblem(this.#work, contentArchived(relative, error));
         return;
       }
       if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Source')) throw error;
+      if (file !== undefined) this.#plan.failed.add(file);
       counts.filesRestored -= 1;
       const shown = displayPath(relative);
       reportProblem(
@@ -323,22 +319,19 @@ class Planner {
     }
   }
 
+  // oxlint-disable-next-line max-params -- private
   async #addFile(
     relative: ByteString,
     entry: TreeEntry,
-    state: 'absent' | 'created' | 'present' | 'same',
+    state: RestoreFile['state'],
+    writes: number,
   ): Promise<number> {
     this.#item(state === 'same' ? 'unchanged' : 'restored', relative, entry.size);
-    const number = this.#plan.addFile(relative, encodeEntry(entry), state);
-    if (entry.xattrsRef) {
-      const { chunks, context } = this.#work;
-      const bytes = new Uint8Array(await chunks.read('data', entry.xattrsRef, context.signal));
-      this.#plan.xattrs.set(number, decodeXattrs(bytes));
-    }
+    const xattrs = await largeXattrs(this.#work, relative, entry);
     const { monitor } = this.#work.context;
     monitor.count('filesTotal', 1);
     if (state !== 'same') monitor.count('bytesTotal', entry.size);
-    return number;
+    return this.#plan.addFile({ path: relative, entry: encodeEntry(entry), state, writes, xattrs });
   }
 
   #item(action: string, relative: ByteString, bytes: number): void {
@@ -351,13 +344,9 @@ class Planner {
     const { repository, options, counts } = this.#work;
     const fileId = entry.fileId ?? repository.keys.identities.fileId(this.#source, path);
     // One id with two contents would be a mistake: better a second file than the wrong content.
-    const id = `${toHex(fileId)} ${contentNameOf(entry)}`;
-    const first = this.#links.get(id);
-    if (first === undefined) {
-      this.#links.set(id, relative);
-      return false;
-    }
-    if (!options.dryRun) this.#plan.links.push({ path: relative, first });
+    const first = this.#plan.links.firstName(linkIdOf(fileId, entry), relative);
+    if (first === relative) return false;
+    if (!options.dryRun) this.#plan.links.add({ path: relative, first });
     if (entry.kind === 'file') counts.filesRestored += 1;
     else counts.others += 1;
     return true;
@@ -393,18 +382,4 @@ const unknownNames = '/';
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
 const rootRelative = '' as ByteString;
 
-/** The same for entries of the same content. */
-function contentNameOf({ kind, size, inline, chunks, list, target }: TreeEntry): string {
-  const content = chunks ?? list ?? inline ?? target ?? new Uint8Array(0);
-  return `${kind} ${size} ${createHash('sha256').update(content).digest('base64')}`;
-}
-
 async function* noEntries(): AsyncGenerator<TreeEntry> {}
-
-function wrongLength(id: ChunkId): VersionsError {
-  return new VersionsError(
-    'Corrupt',
-    'CHUNK_LENGTH',
-    `Chunk ${toHex(id).slice(0, 16)} has another length than its file says`,
-  );
-}

@@ -1,75 +1,74 @@
 import { join } from 'node:path';
 import type { ByteString } from '../base/index.ts';
-import type { TreeEntry, Xattr } from '../format/index.ts';
+import type { TreeEntry } from '../format/index.ts';
 import type { RestoreFile } from '../workers/index.ts';
 import { ChunkUses } from './chunk-uses.ts';
 import { FileTable } from './file-table.ts';
+import { HardLinks } from './hard-links.ts';
 import { MetadataMisses } from './metadata-misses.ts';
+import { NumberSet } from './number-set.ts';
 
 const stateNames: readonly RestoreFile['state'][] = ['absent', 'created', 'present', 'same'];
 
-/** What a restore will do, gathered by walking the tree. */
-export class RestorePlan {
+/** A file of the plan. */
+export interface PlannedFile {
+  /** Relative to the target. */
+  readonly path: ByteString;
+  /** The encoded tree entry. */
+  readonly entry: Uint8Array;
+  readonly state: RestoreFile['state'];
+  /** How many chunks are to be written to it. */
+  readonly writes: number;
+  /** Encoded extended attributes that do not stand in the entry; often empty. */
+  readonly xattrs: Uint8Array;
+}
+
+/** What a restore will do, gathered by walking the tree. All of it is on disk when it is long. */
+export class RestorePlan implements Disposable {
   /** Files that get content or metadata. */
-  readonly files: FileTable;
+  readonly #files: FileTable;
   readonly uses: ChunkUses;
   /** Directories, parents first: their metadata come last, children first. */
   readonly directories: FileTable;
   /** Symlinks and special files. */
   readonly others: FileTable;
-  /** Further names of files with hard links: path, and the path that was restored first. */
-  readonly links: { readonly path: ByteString; readonly first: ByteString }[] = [];
+  readonly links: HardLinks;
+  /** Files that cannot be restored whole, which has been told. */
+  readonly failed: NumberSet = new NumberSet();
   readonly misses: MetadataMisses = new MetadataMisses();
-  /** Large extended attributes by file number. */
-  readonly xattrs: Map<number, readonly Xattr[]> = new Map();
-  #writesLeft: Uint32Array = new Uint32Array(1024);
-  #states: Uint8Array = new Uint8Array(1024);
 
   constructor(directory: string) {
-    this.files = new FileTable(join(directory, 'files'));
+    this.#files = new FileTable(join(directory, 'files'));
     this.uses = new ChunkUses(join(directory, 'uses'));
     this.directories = new FileTable(join(directory, 'directories'));
     this.others = new FileTable(join(directory, 'others'));
+    this.links = new HardLinks(directory);
   }
 
-  addFile(path: ByteString, encoded: Uint8Array, state: RestoreFile['state']): number {
-    const number = this.files.add(path, encoded);
-    if (number >= this.#states.length) {
-      const states = new Uint8Array(this.#states.length * 2);
-      states.set(this.#states);
-      this.#states = states;
-      const left = new Uint32Array(this.#writesLeft.length * 2);
-      left.set(this.#writesLeft);
-      this.#writesLeft = left;
-    }
-    this.#states[number] = stateNames.indexOf(state);
-    return number;
+  get fileCount(): number {
+    return this.#files.count;
   }
 
-  stateOf(file: number): RestoreFile['state'] {
-    return stateNames[this.#states[file] ?? 0] ?? 'absent';
+  /** Returns the number of the file. */
+  addFile({ path, entry, state, writes, xattrs }: PlannedFile): number {
+    return this.#files.add(path, entry, {
+      extra: xattrs,
+      writes,
+      state: stateNames.indexOf(state),
+    });
   }
 
-  addWrites(file: number, count: number): void {
-    this.#writesLeft[file] = (this.#writesLeft[file] ?? 0) + count;
+  file(number: number): PlannedFile {
+    const { path, entry, extra, writes, state } = this.#files.at(number);
+    return { path, entry, state: stateNames[state] ?? 'absent', writes, xattrs: extra };
   }
 
-  /** Takes writes off; returns how many are left. */
-  takeWrites(file: number, count: number): number {
-    const left = (this.#writesLeft[file] ?? 0) - count;
-    this.#writesLeft[file] = left;
-    return left;
-  }
-
-  writesLeft(file: number): number {
-    return this.#writesLeft[file] ?? 0;
-  }
-
-  remove(): void {
-    this.files.remove();
+  [Symbol.dispose](): void {
+    this.#files.remove();
     this.uses.remove();
     this.directories.remove();
     this.others.remove();
+    this.links[Symbol.dispose]();
   }
 }
 

@@ -81,15 +81,11 @@ async function restore(
       counts,
       archived: new Map([...repository.archivedPacks].map((name) => [packKey(name), undefined])),
     };
-    const plan = await planRestore(work, found);
-    try {
-      if (target !== undefined) {
-        await executePlan(work, plan);
-        finishTree(work, target, plan);
-        if (options.verify) await verifyRestored(work, plan);
-      }
-    } finally {
-      plan.remove();
+    using plan = await planRestore(work, found);
+    if (target !== undefined) {
+      await executePlan(work, plan);
+      finishTree(work, target, plan);
+      if (options.verify) await verifyRestored(work, plan);
     }
     counts.bytesFetched += chunks.bytesFetched;
     const packsArchived = work.archived.size;

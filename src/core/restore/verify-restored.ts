@@ -19,9 +19,9 @@ export async function verifyRestored(work: RestoreWork, plan: RestorePlan): Prom
       }),
     );
   });
-  for (let number = 0; number < plan.files.count; number++) {
-    const { path, entry: encoded } = plan.files.at(number);
-    const entry = decodeEntry(new Uint8Array(encoded));
+  for (let number = 0; number < plan.fileCount; number++) {
+    const { path, entry: encoded } = plan.file(number);
+    const entry = decodeEntry(encoded);
     const existing = target.lstat(path);
     if (existing === undefined || existing.size !== entry.size) {
       const message = `${displayPath(path)} is not there in its full length`;

@@ -16,4 +16,5 @@ export { PackBuilder } from './pack-builder.ts';
 export * from './protocol.ts';
 export * from './shared-index.ts';
 export { metadataOf } from './restore-writer.ts';
+export { limitYoungGeneration } from './young-generation.ts';
 export { WorkerPool, type WorkerPoolOptions } from './worker-pool.ts';
