@@ -49,8 +49,8 @@ function makeSource(source: string): void {
   writeFileSync(`${source}/zz`, 'stays');
 }
 
-function changeSource(source: string): void {
-  const random = new SeededRandom('later');
+function changeSource(source: string, times: number): void {
+  const random = new SeededRandom(`later ${times}`);
   writeFileSync(`${source}/sub/small`, random.bytes(30_000));
   writeFileSync(`${source}/new`, random.bytes(300_000));
 }
@@ -64,6 +64,12 @@ const cases: readonly {
 }[] = [
   { name: 'the first backup', operation: 'backup', snapshots: 0 },
   { name: 'an incremental backup', operation: 'backup', snapshots: 1 },
+  {
+    name: 'a backup that makes a checkpoint',
+    operation: 'checkpoint',
+    snapshots: 3,
+    every: everyOf(4),
+  },
   { name: 'connect --take-over', operation: 'take-over', snapshots: 1 },
   { name: 'connect for reading', operation: 'connect', snapshots: 1, every: everyOf(2) },
   { name: 'a restore', operation: 'restore', snapshots: 1 },
@@ -129,10 +135,11 @@ describe.each(cases)('killed at every call of $name', ({ operation, snapshots, e
     const source = repository.path('source');
     makeSource(source);
     const images = new Map<string, TreeImage>();
-    if (snapshots > 0) {
-      const { summary } = await repository.backup(source);
+    for (let made = 0; made < snapshots; made++) {
+      const context = { checkpointEntries: 4 };
+      const { summary } = await repository.backup(source, { context });
       images.set(summary.snapshotId ?? '', treeImage(source));
-      changeSource(source);
+      changeSource(source, made);
     }
     prepare(repository, operation);
     world = { repository, images };

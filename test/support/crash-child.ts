@@ -26,6 +26,7 @@ import { cheapContext, TestRepository, testSecret } from './test-repository.ts';
 
 export type CrashOperation =
   | 'backup'
+  | 'checkpoint'
   | 'take-over'
   | 'connect'
   | 'restore'
@@ -67,6 +68,9 @@ const repository = new TestRepository(order.root, order.places, context);
 switch (order.operation) {
   case 'backup':
     await repository.backup(order.source);
+    break;
+  case 'checkpoint':
+    await repository.backup(order.source, { context: { checkpointEntries: 4 } });
     break;
   case 'restore':
     await repository.restore(repository.path('target'));

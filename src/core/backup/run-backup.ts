@@ -2,7 +2,13 @@ import { join } from 'node:path';
 import { assert, errorMessage, withLocalDisk } from '../errors/index.ts';
 import { nativeCalls } from '../files/index.ts';
 import { encodeSnapshotRecord } from '../format/index.ts';
-import { TreeStore, WriteSession, type Context, type Repository } from '../repository/index.ts';
+import {
+  TreeStore,
+  writeCheckpointIfDue,
+  WriteSession,
+  type Context,
+  type Repository,
+} from '../repository/index.ts';
 import type { BackupWork, Saved } from './backup-work.ts';
 import { DiskReserve } from './disk-reserve.ts';
 import { dryRun } from './dry-run.ts';
@@ -137,6 +143,7 @@ async function keepState(work: BackupWork, saved: Saved): Promise<void> {
 
 /** What is still to do once the snapshot is committed; whatever fails here, the snapshot is made. */
 async function finish({ repository, context }: BackupWork): Promise<void> {
+  await writeCheckpointIfDue(repository, context);
   await repository.mirrors.drain();
   try {
     await repository.debts.record(repository.catalog);

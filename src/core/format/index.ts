@@ -13,13 +13,16 @@
 export {
   type CheckpointEnvelope,
   type CheckpointPart,
+  checkpointStartBytes,
   decodeCheckpointObject,
   decodeCheckpointRuns,
+  decodeCheckpointStart,
   decodeRun,
   encodeCheckpointRuns,
   encodeCheckpointStart,
   encodeRun,
   type RunEntry,
+  runItemBytes,
 } from './checkpoint-object.ts';
 export * from './chunk-table.ts';
 export * from './config-object.ts';

@@ -2,7 +2,7 @@ import type { EntryRow } from '../catalog/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import type { BehindMirror } from './mirror-history.ts';
-import { entryKey, packKey } from './object-keys.ts';
+import { checkpointKey, entryKey, packKey } from './object-keys.ts';
 import type { Repository } from './repository.ts';
 
 /**
@@ -86,10 +86,15 @@ async function keysOf(
 
 async function packKeysOf({ log, state }: Repository, row: EntryRow): Promise<readonly string[]> {
   const records = await log.recordsOf(row);
-  return records
-    .flatMap((record) => (record.type === 'packs' ? record.packs : []))
-    .filter(({ name }) => state.packs.lifeOf(name) !== 'swept')
-    .map(({ name }) => packKey(name));
+  return records.flatMap((record) => {
+    if (record.type === 'checkpoint') {
+      return [record.checkpoint, ...record.runs].map(({ name }) => checkpointKey(name));
+    }
+    const packs = record.type === 'packs' ? record.packs : [];
+    return packs
+      .filter(({ name }) => state.packs.lifeOf(name) !== 'swept')
+      .map(({ name }) => packKey(name));
+  });
 }
 
 function reportBehind(

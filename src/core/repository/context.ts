@@ -16,6 +16,8 @@ export interface Context {
   readonly threads?: number | undefined;
   /** Bytes at which a pack is closed; default: 16 MiB, growing with the repository. */
   readonly packBytes?: number | undefined;
+  /** Entries of the journal after which a checkpoint is made; default: 256. */
+  readonly checkpointEntries?: number | undefined;
   /** How long one call to a mirror may take before the mirror counts as stalled; default: 10 min. */
   readonly callMsMax?: number | undefined;
   /** How stores and catalogs are opened, if not by their URLs alone: tests put faults in between. */

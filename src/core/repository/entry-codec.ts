@@ -140,7 +140,8 @@ function sealPayload(plaintext: Uint8Array, context: SealingContext): Uint8Array
   return Buffer.concat([start, seal(key, 0, start, plaintext)]);
 }
 
-function openSealed(object: SealedObject, keys: RepositoryKeys): Uint8Array {
+/** Opens what is sealed as the journal is. Throws `Corrupt` (SEAL_BROKEN, SUITE_MIXED). */
+export function openSealed(object: SealedObject, keys: RepositoryKeys): Uint8Array {
   const { header, aad, sealed } = object;
   if (header.suite !== keys.suite) {
     throw new VersionsError(

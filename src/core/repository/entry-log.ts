@@ -150,6 +150,12 @@ export class EntryLog {
     return this.#options.catalog.read(afterNumber);
   }
 
+  /** The payload object of a row, if it has one: from the catalog or a mirror. */
+  async payloadOf(row: EntryRow): Promise<Uint8Array | undefined> {
+    const { payload } = decodeEntryObject(row.bytes);
+    return payload && this.#payload(payload, row);
+  }
+
   /** What an entry says. */
   async recordsOf(row: EntryRow): Promise<readonly JournalRecord[]> {
     const { keys } = this.#options;

@@ -3,6 +3,7 @@ import { decodeEntryObject } from '../format/index.ts';
 import { sortedByKey, type ExpectedObject } from '../verify/index.ts';
 import { metaKeys } from './meta-keys.ts';
 import {
+  checkpointKey,
   configKey,
   entryKey,
   keyObjectKey,
@@ -25,6 +26,7 @@ export async function expectedObjects(repository: Repository): Promise<readonly 
     if (state.packs.lifeOf(name) === 'swept') continue;
     expected.push({ key: packKey(name), bytes, hash: hashOfPack(name) });
   }
+  expected.push(...(await expectedCheckpoints(repository)));
   const stored = await catalog.getMeta(metaKeys.stored);
   for await (const row of catalog.read(0)) {
     const { payload } = decodeEntryObject(row.bytes);
@@ -39,4 +41,25 @@ export async function expectedObjects(repository: Repository): Promise<readonly 
     }
   }
   return sortedByKey(expected);
+}
+
+/** The objects of checkpoints. They are never lost, as the entries give them back. */
+async function expectedCheckpoints({
+  state,
+  catalog,
+}: Repository): Promise<readonly ExpectedObject[]> {
+  const last = state.checkpoint;
+  if (last === undefined) return [];
+  const stored = await catalog.getMeta(metaKeys.checkpoint);
+  // The entry comes before the objects: its writer may be at it, or have died in between.
+  const unfinished = new Set(
+    last.checkpoint.name === stored ? [] : [...last.runs, last.checkpoint].map(({ name }) => name),
+  );
+  return [...state.checkpointParts().values()].map(({ name, bytes }) => ({
+    key: checkpointKey(name),
+    bytes,
+    hash: name,
+    mayBeMissing: unfinished.has(name),
+    atHand: true,
+  }));
 }

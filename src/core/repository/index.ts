@@ -58,6 +58,7 @@ export {
   type SyncSummary,
 } from './sync-mirror.ts';
 export { keepProbe, type MirrorProbe, type ProbedMirrors, probeMirrors } from './probe-mirrors.ts';
+export { remadeFromCatalog } from './make-checkpoint.ts';
 export { mendMarkers, type MendMarkersOptions } from './mend-markers.ts';
 export { mendOpening } from './mend-opening.ts';
 export { entryKey, keyObjectKey, packKey, parseEntryKey, payloadKey } from './object-keys.ts';
@@ -75,4 +76,5 @@ export { recoverPacks } from './recover-packs.ts';
 export type { CommittedSnapshot } from './repository-state.ts';
 export { Repository } from './repository.ts';
 export { TreeStore } from './tree-store.ts';
+export { writeCheckpointIfDue } from './write-checkpoint.ts';
 export { WriteSession, type SessionOptions } from './write-session.ts';

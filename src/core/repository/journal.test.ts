@@ -459,6 +459,7 @@ describe('the history that mirrors hold', () => {
     const { monitor, log } = machine;
     const options = {
       mirrors: world.set,
+      keys,
       monitor,
       isAuthentic: (bytes: Uint8Array) => log.isAuthentic(bytes),
     };

@@ -2,7 +2,7 @@ import type { LineageId, ObjectHash, PackName, SnapshotId } from '../base/index.
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import { decodeEntryObject, type EntryEnvelope, type JournalRecord } from '../format/index.ts';
 import type { Context } from './context.ts';
-import { listEntries, readEntry, type HistoryOptions, type ListedEntry } from './rebuild.ts';
+import { listEntries, readEntry, type HistoryOptions, type ListedEntry } from './list-entries.ts';
 import type { LineageEnd } from './repository-state.ts';
 import type { Repository } from './repository.ts';
 
@@ -138,6 +138,8 @@ function recordsOf(strays: readonly Stray[], { state }: Repository): readonly Jo
         case 'session':
         case 'end':
         case 'unknown':
+        // Its runs hold entries that are not in this history.
+        case 'checkpoint':
           break;
         case 'snapshot':
           if (!state.fenced.has(record.session) && !state.snapshots.has(record.snapshot.id))
@@ -185,9 +187,9 @@ function packsIn(record: JournalRecord): number {
   return record.type === 'packs' ? record.packs.length : 0;
 }
 
-function historyOptions({ mirrors, log }: Repository, context: Context): HistoryOptions {
+function historyOptions({ mirrors, log, keys }: Repository, context: Context): HistoryOptions {
   const { monitor, signal } = context;
-  return { mirrors, isAuthentic: (bytes) => log.isAuthentic(bytes), monitor, signal };
+  return { mirrors, keys, isAuthentic: (bytes) => log.isAuthentic(bytes), monitor, signal };
 }
 
 function assertKnown({ records, envelope }: Stray): void {

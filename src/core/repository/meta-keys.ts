@@ -11,6 +11,8 @@ export const metaKeys = {
   probe: 'probe/',
   /** Hash of an entry of which some writer knows that it was stored in mirrors. */
   stored: 'stored',
+  /** Name of a checkpoint of which some writer knows that it was stored in mirrors. */
+  checkpoint: 'checkpoint',
   /** Id of the lineage that a rebuild of this catalog began. */
   rebuild: 'rebuild',
   /** Id of the lineage with which this catalog was closed when it was copied. */

@@ -25,6 +25,10 @@ export function payloadKey(name: ObjectHash): string {
   return `payloads/${name}`;
 }
 
+export function checkpointKey(name: ObjectHash): string {
+  return `checkpoints/${name}`;
+}
+
 export function entryKey(lineage: LineageId, number: number, hash: ObjectHash): string {
   return `journal/${lineage}/${paddedNumber(number)}-${hash}`;
 }

@@ -28,6 +28,7 @@ import { readHistory } from './rebuild.ts';
 import { RepositoryState } from './repository-state.ts';
 import { Repository } from './repository.ts';
 import { loadState } from './state-file.ts';
+import { finishCheckpoint } from './write-checkpoint.ts';
 import { writerIdOf } from './writer-id.ts';
 
 const threadsMax = 8;
@@ -232,12 +233,13 @@ export async function assembleRepository(
  * something else.
  */
 export async function fillCatalog(repository: Repository, context: Context): Promise<number> {
-  const { log, state, mirrors } = repository;
+  const { log, state, mirrors, keys } = repository;
   const held = state.tip?.number ?? 0;
   let count = 0;
   let last: EntryRow | undefined;
   for await (const row of readHistory({
     mirrors,
+    keys,
     isAuthentic: (bytes) => log.isAuthentic(bytes),
     isMerged: (hash) => state.merged.has(hash),
     monitor: context.monitor,
@@ -357,6 +359,7 @@ async function prepareForWriting(repository: Repository, context: Context): Prom
   assertMembers(repository);
   repository.debts.oweTo(absentMembers(repository).map(({ id }) => id));
   await catchUpMirrors(repository, behind, signal);
+  await finishCheckpoint(repository, context);
   const [unknown] = state.unknownRecords;
   if (unknown !== undefined) {
     throw new VersionsError(

@@ -1,58 +1,44 @@
-import type { LineageId, ObjectHash } from '../base/index.ts';
+import type { ObjectHash } from '../base/index.ts';
 import type { EntryRow } from '../catalog/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
-import { decodeEntryObject, noHash, objectHashOf } from '../format/index.ts';
-import type { MirrorSet } from '../mirror/index.ts';
-import type { Monitor } from '../monitor/index.ts';
-import { parseEntryKey } from './object-keys.ts';
+import { decodeEntryObject, noHash } from '../format/index.ts';
+import { EntrySource } from './entry-source.ts';
+import { type HistoryOptions, listEntries, type ListedEntry } from './list-entries.ts';
+import { readAhead } from './read-ahead.ts';
 
-/** An entry that some mirror lists. */
-export interface ListedEntry {
-  readonly key: string;
-  readonly lineage: LineageId;
-  readonly number: number;
-  readonly hash: ObjectHash;
-}
-
-export interface HistoryOptions {
-  readonly mirrors: MirrorSet;
-  /** Was an entry written by a holder of the keys? */
-  readonly isAuthentic: (bytes: Uint8Array) => boolean;
-  /** Has the history taken in this entry, which lies outside it? Asked when it is read to its end. */
-  readonly isMerged?: ((hash: ObjectHash) => boolean) | undefined;
-  readonly monitor: Monitor;
-  readonly signal?: AbortSignal | undefined;
-}
+/** Entries that are read ahead of the one whose turn it is. */
+const readsAtOnce = 16;
 
 /**
  * The longest valid history that the mirrors hold between them, entry by entry, oldest first. Each
- * entry is read from whichever mirror has it whole. Entries that lie behind a gap or on a shorter
+ * entry is read from a run of a checkpoint that holds it, or from whichever mirror has it whole. Entries that lie behind a gap or on a shorter
  * branch are reported and left out.
  */
 export async function* readHistory(options: HistoryOptions): AsyncGenerator<EntryRow> {
   const byNumber = await listEntries(options);
-  const chosen = hasForks(byNumber) ? await longestChain(byNumber, options) : undefined;
+  const source = new EntrySource(byNumber, options);
+  await source.prepare();
+  const chain = hasForks(byNumber)
+    ? await longestChain(byNumber, source, options)
+    : withoutGap(byNumber);
   let previous: ObjectHash = noHash;
   let number = 1;
-  for (; byNumber.has(number); number++) {
+  for await (const [listed, read] of readAhead(chain, readsAtOnce, (entry) => source.read(entry))) {
     options.signal?.throwIfAborted();
-    const listed = chosen === undefined ? byNumber.get(number)?.[0] : chosen.get(number);
-    if (listed === undefined) break;
-    let bytes: Uint8Array;
-    try {
-      bytes = await readEntry(listed, options);
-    } catch (error) {
-      if (!isVersionsError(error, 'Corrupt', 'NotFound')) throw error;
-      options.monitor.problem(unreadableEntry(listed, error));
+    if ('error' in read) {
+      if (!isVersionsError(read.error, 'Corrupt', 'NotFound')) throw read.error;
+      options.monitor.problem(unreadableEntry(listed, read.error));
       break;
     }
+    const { bytes, payload } = read.value;
     const entry = decodeEntryObject(bytes);
     if (entry.previous !== previous || entry.number !== number) {
       options.monitor.problem(unreadableEntry(listed, 'it does not follow the entry before'));
       break;
     }
-    yield { number, lineage: entry.lineage, hash: listed.hash, bytes };
+    yield { number, lineage: entry.lineage, hash: listed.hash, bytes, payload };
     previous = listed.hash;
+    number += 1;
   }
   let beyond = 0;
   for (const [at, listed] of byNumber) {
@@ -63,31 +49,15 @@ export async function* readHistory(options: HistoryOptions): AsyncGenerator<Entr
   if (beyond > 0) options.monitor.problem(gapInHistory(number, beyond));
 }
 
-/** Every entry that any of the mirrors lists, by number; a mirror that cannot be listed is told. */
-export async function listEntries(options: HistoryOptions): Promise<Map<number, ListedEntry[]>> {
-  const byNumber = new Map<number, ListedEntry[]>();
-  let failure: VersionsError | undefined;
-  let listedCount = 0;
-  for (const mirror of options.mirrors.mirrors) {
-    try {
-      for await (const { key } of mirror.store.list('journal/', { signal: options.signal })) {
-        const place = parseEntryKey(key);
-        if (place === undefined) continue;
-        const listed = byNumber.get(place.number) ?? [];
-        if (listed.some(({ hash }) => hash === place.hash)) continue;
-        listed.push({ key, ...place });
-        byNumber.set(place.number, listed);
-      }
-      listedCount += 1;
-    } catch (error) {
-      if (!isVersionsError(error, 'Unavailable', 'Denied')) throw error;
-      failure = error;
-      const { name } = mirror;
-      options.monitor.note(`The journal of mirror ${name} was not looked at: ${error.message}`);
-    }
+/** The entries from number 1 up to the first that nothing lists. */
+function* withoutGap(
+  byNumber: ReadonlyMap<number, readonly ListedEntry[]>,
+): Generator<ListedEntry> {
+  for (let number = 1; ; number++) {
+    const entry = byNumber.get(number)?.[0];
+    if (entry === undefined) return;
+    yield entry;
   }
-  if (listedCount === 0 && failure !== undefined) throw failure;
-  return byNumber;
 }
 
 function hasForks(byNumber: ReadonlyMap<number, readonly ListedEntry[]>): boolean {
@@ -102,8 +72,9 @@ function hasForks(byNumber: ReadonlyMap<number, readonly ListedEntry[]>): boolea
  */
 async function longestChain(
   byNumber: ReadonlyMap<number, readonly ListedEntry[]>,
+  source: EntrySource,
   options: HistoryOptions,
-): Promise<ReadonlyMap<number, ListedEntry>> {
+): Promise<readonly ListedEntry[]> {
   let ends = new Map<
     ObjectHash,
     { readonly entry: ListedEntry; readonly before: ObjectHash; readonly time: number }
@@ -116,7 +87,7 @@ async function longestChain(
     const next: typeof ends = new Map();
     for (const entry of byNumber.get(number) ?? []) {
       try {
-        const { previous, time } = decodeEntryObject(await readEntry(entry, options));
+        const { previous, time } = decodeEntryObject((await source.read(entry)).bytes);
         const follows = number === 1 ? previous === noHash : ends.has(previous);
         if (!follows) continue;
         next.set(entry.hash, { entry, before: previous, time });
@@ -131,26 +102,11 @@ async function longestChain(
     ends = next;
   }
   const last = [...ends.values()].sort((a, b) => b.time - a.time)[0];
-  const chain = new Map<number, ListedEntry>();
+  const chain: ListedEntry[] = [];
   for (let at = last && reached.get(last.entry.hash); at; at = reached.get(at.before)) {
-    chain.set(at.entry.number, at.entry);
+    chain.push(at.entry);
   }
-  return chain;
-}
-
-/** Whole, and written by a holder of the keys; else `Corrupt`. */
-export async function readEntry(entry: ListedEntry, options: HistoryOptions): Promise<Uint8Array> {
-  const bytes = await options.mirrors.get(entry.key, {
-    signal: options.signal,
-    accept: (read) => objectHashOf(read) === entry.hash,
-  });
-  if (options.isAuthentic(bytes)) return bytes;
-  throw new VersionsError(
-    'Corrupt',
-    'ENTRY_FORGED',
-    `The journal entry ${entry.key} was not written by a holder of the repository's keys`,
-    { hint: 'Somebody else has written into a mirror: see docs/threat-model.md' },
-  );
+  return chain.reverse();
 }
 
 function unreadableEntry(entry: ListedEntry, why: unknown): VersionsError {

@@ -62,12 +62,21 @@ export class RepositoryState {
   readonly unknownRecords: Set<string> = new Set();
   /** Entries outside this history whose packs and snapshots it has taken in. */
   readonly merged: Set<ObjectHash> = new Set();
-  /** The last checkpoint that an entry names. */
-  checkpoint: CheckpointRecord | undefined;
-  /** Everything below `checkpoints/` that entries name, by name; no two are alike. */
-  readonly checkpointParts: Map<ObjectHash, CheckpointPart> = new Map();
+  /** The checkpoints that entries name, oldest first. */
+  readonly checkpoints: CheckpointRecord[] = [];
   /** Where the history ended that a rebuild goes on from, until the rebuild is complete. */
   rebuildBase: LineageEnd | undefined;
+
+  /** The last checkpoint that an entry names. */
+  get checkpoint(): CheckpointRecord | undefined {
+    return this.checkpoints.at(-1);
+  }
+
+  /** Everything below `checkpoints/` that entries name. */
+  checkpointParts(): ReadonlyMap<ObjectHash, CheckpointPart> {
+    const parts = this.checkpoints.flatMap(({ checkpoint, runs }) => [...runs, checkpoint]);
+    return new Map(parts.map((part) => [part.name, part]));
+  }
 
   /** Takes one entry in. The caller has checked that it follows the tip. */
   apply(envelope: EntryEnvelope, hash: ObjectHash, records: readonly JournalRecord[]): void {
@@ -131,9 +140,7 @@ export class RepositoryState {
         if (record.writer) this.fenced.add(record.writer);
         return;
       case 'checkpoint':
-        this.checkpoint = record;
-        for (const part of [record.checkpoint, ...record.runs])
-          this.checkpointParts.set(part.name, part);
+        this.checkpoints.push(record);
         return;
       case 'unknown':
         if (!record.optional) this.unknownRecords.add(record.name);

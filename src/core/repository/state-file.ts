@@ -27,8 +27,7 @@ interface SavedState {
   readonly mirrorsMin: number | undefined;
   readonly unknownRecords: ReadonlySet<string>;
   readonly merged: RepositoryState['merged'];
-  readonly checkpoint: RepositoryState['checkpoint'];
-  readonly checkpointParts: RepositoryState['checkpointParts'];
+  readonly checkpoints: RepositoryState['checkpoints'];
   readonly rebuildBase: RepositoryState['rebuildBase'];
 }
 
@@ -83,8 +82,7 @@ export function saveState(
     mirrorsMin: state.mirrorsMin,
     unknownRecords: state.unknownRecords,
     merged: state.merged,
-    checkpoint: state.checkpoint,
-    checkpointParts: state.checkpointParts,
+    checkpoints: state.checkpoints,
     rebuildBase: state.rebuildBase,
   };
   const temporary = `${path}.${process.pid}.tmp`;
@@ -111,8 +109,7 @@ function restoreState(saved: SavedState): RepositoryState {
   state.mirrorsMin = saved.mirrorsMin;
   for (const name of saved.unknownRecords) state.unknownRecords.add(name);
   for (const entry of saved.merged) state.merged.add(entry);
-  state.checkpoint = saved.checkpoint;
-  for (const [name, part] of saved.checkpointParts) state.checkpointParts.set(name, part);
+  state.checkpoints.push(...saved.checkpoints);
   state.rebuildBase = saved.rebuildBase;
   return state;
 }

@@ -4,6 +4,7 @@ import type { Mirror } from '../mirror/index.ts';
 import { judgeFor, type ExpectedObject } from '../verify/index.ts';
 import { debtRow } from './debts.ts';
 import { expectedObjects } from './expected-objects.ts';
+import { remadeFromCatalog } from './make-checkpoint.ts';
 import { markerKey, parseEntryKey } from './object-keys.ts';
 import type { Repository } from './repository.ts';
 
@@ -150,15 +151,23 @@ async function give(
   }
 }
 
-/** An entry that no mirror has whole: the catalog keeps every row. */
+/**
+ * An entry that no mirror has whole, or what can be made again of entries: the catalog keeps every
+ * row.
+ */
 async function giveFromCatalog(
-  { log }: Repository,
+  repository: Repository,
   key: string,
   mirror: Mirror,
   signal: AbortSignal | undefined,
 ): Promise<number | undefined> {
+  const { log } = repository;
   const place = parseEntryKey(key);
-  if (place === undefined) return undefined;
+  if (place === undefined) {
+    const bytes = await remadeFromCatalog(repository, key);
+    if (bytes) await mirror.store.put(key, [bytes], { signal });
+    return bytes?.byteLength;
+  }
   for await (const row of log.rows(place.number - 1)) {
     if (row.hash !== place.hash) return undefined;
     await log.storeIn(mirror, row, signal);

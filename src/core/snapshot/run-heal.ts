@@ -14,6 +14,7 @@ import {
   entryKey,
   expectedObjects,
   payloadKey,
+  remadeFromCatalog,
   type Context,
   type Repository,
 } from '../repository/index.ts';
@@ -133,9 +134,11 @@ async function apply(
   });
 }
 
-/** Journal entries, and payloads for a while, are in the catalog too. */
-async function bytesAtHand({ catalog }: Repository, key: string): Promise<Uint8Array | undefined> {
+/** Journal entries, and payloads for a while, are in the catalog too; checkpoints follow from them. */
+async function bytesAtHand(repository: Repository, key: string): Promise<Uint8Array | undefined> {
+  const { catalog } = repository;
   const part = parseObjectName(key)?.part;
+  if (part === 'checkpoint') return remadeFromCatalog(repository, key);
   if (part !== 'entry' && part !== 'payload') return undefined;
   for await (const row of catalog.read(0)) {
     if (part === 'entry' && entryKey(row.lineage, row.number, row.hash) === key) return row.bytes;

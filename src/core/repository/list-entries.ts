@@ -1,0 +1,68 @@
+import type { LineageId, ObjectHash } from '../base/index.ts';
+import type { RepositoryKeys } from '../crypto/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { objectHashOf } from '../format/index.ts';
+import type { MirrorSet } from '../mirror/index.ts';
+import type { Monitor } from '../monitor/index.ts';
+import { parseEntryKey } from './object-keys.ts';
+
+/** An entry that some mirror lists. */
+export interface ListedEntry {
+  readonly key: string;
+  readonly lineage: LineageId;
+  readonly number: number;
+  readonly hash: ObjectHash;
+}
+
+export interface HistoryOptions {
+  readonly mirrors: MirrorSet;
+  readonly keys: RepositoryKeys;
+  /** Was an entry written by a holder of the keys? */
+  readonly isAuthentic: (bytes: Uint8Array) => boolean;
+  /** Has the history taken in this entry, which lies outside it? Asked when it is read to its end. */
+  readonly isMerged?: ((hash: ObjectHash) => boolean) | undefined;
+  readonly monitor: Monitor;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Every entry that any of the mirrors lists, by number; a mirror that cannot be listed is told. */
+export async function listEntries(options: HistoryOptions): Promise<Map<number, ListedEntry[]>> {
+  const byNumber = new Map<number, ListedEntry[]>();
+  let failure: VersionsError | undefined;
+  let listedCount = 0;
+  for (const mirror of options.mirrors.mirrors) {
+    try {
+      for await (const { key } of mirror.store.list('journal/', { signal: options.signal })) {
+        const place = parseEntryKey(key);
+        if (place === undefined) continue;
+        const listed = byNumber.get(place.number) ?? [];
+        if (listed.some(({ hash }) => hash === place.hash)) continue;
+        listed.push({ key, ...place });
+        byNumber.set(place.number, listed);
+      }
+      listedCount += 1;
+    } catch (error) {
+      if (!isVersionsError(error, 'Unavailable', 'Denied')) throw error;
+      failure = error;
+      const { name } = mirror;
+      options.monitor.note(`The journal of mirror ${name} was not looked at: ${error.message}`);
+    }
+  }
+  if (listedCount === 0 && failure !== undefined) throw failure;
+  return byNumber;
+}
+
+/** Whole, and written by a holder of the keys; else `Corrupt`. */
+export async function readEntry(entry: ListedEntry, options: HistoryOptions): Promise<Uint8Array> {
+  const bytes = await options.mirrors.get(entry.key, {
+    signal: options.signal,
+    accept: (read) => objectHashOf(read) === entry.hash,
+  });
+  if (options.isAuthentic(bytes)) return bytes;
+  throw new VersionsError(
+    'Corrupt',
+    'ENTRY_FORGED',
+    `The journal entry ${entry.key} was not written by a holder of the repository's keys`,
+    { hint: 'Somebody else has written into a mirror: see docs/threat-model.md' },
+  );
+}
