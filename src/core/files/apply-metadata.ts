@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { displayPath, fsPath, type ByteString } from '../base/index.ts';
 import { systemErrorCode, VersionsError } from '../errors/index.ts';
-import { lstat, statOfFd, type FileKind, type FileStat } from './file-stat.ts';
+import type { FileKind } from './file-kind.ts';
+import { lstat, statOfFd, type FileStat } from './file-stat.ts';
 import { restorableFlags } from './inode-flags.ts';
 import { descriptorPath, hasDescriptorPaths, openPathOnly, reach } from './long-path.ts';
 import type { NativeCalls, NativePlace } from './native-calls.ts';

@@ -2,17 +2,10 @@ import { fstatSync, lstatSync, statSync, type BigIntStats } from 'node:fs';
 import { platform } from 'node:os';
 import { displayPath, fsPath, type ByteString } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
+import { type FileKind, kindOfMode } from './file-kind.ts';
 import { pathBytesDirectMax, reach, viaDirectories } from './long-path.ts';
+import { nativeCalls } from './native.ts';
 import { sourceError, vanishedError } from './source-error.ts';
-
-export type FileKind =
-  | 'file'
-  | 'directory'
-  | 'symlink'
-  | 'fifo'
-  | 'character-device'
-  | 'block-device'
-  | 'socket';
 
 /**
  * What the file system says about one name, exactly: seconds are floored (so nanoseconds are
@@ -81,7 +74,7 @@ export function statFollowing(path: ByteString): FileStat | undefined {
 /** The state of an open file; `path` is for the message only. */
 export function statOfFd(fd: number, path: ByteString): FileStat {
   try {
-    return fileStatOf(fstatSync(fd, bigintOnly), path);
+    return nativeCalls().statOpen(fd) ?? fileStatOf(fstatSync(fd, bigintOnly), path);
   } catch (error) {
     throw sourceError(error, path, 'read the metadata of');
   }
@@ -106,7 +99,7 @@ const billion = 1_000_000_000n;
 
 function fileStatOf(stats: BigIntStats, path: ByteString): FileStat {
   const mode = Number(stats.mode);
-  const kind = kindOfMode(mode, path);
+  const kind = kindOf(mode, path);
   const isDevice = kind === 'character-device' || kind === 'block-device';
   const hasBirthtime = stats.birthtimeNs > 0n;
   return {
@@ -140,30 +133,15 @@ function nanosWithin(nanos: bigint): number {
   return rest < 0 ? rest + 1_000_000_000 : rest;
 }
 
-function kindOfMode(mode: number, path: ByteString): FileKind {
-  switch (mode & 0o170000) {
-    case 0o100000:
-      return 'file';
-    case 0o040000:
-      return 'directory';
-    case 0o120000:
-      return 'symlink';
-    case 0o010000:
-      return 'fifo';
-    case 0o020000:
-      return 'character-device';
-    case 0o060000:
-      return 'block-device';
-    case 0o140000:
-      return 'socket';
-    default:
-      throw new VersionsError(
-        'Source',
-        'SOURCE_KIND_UNKNOWN',
-        `The file system gives no known kind for ${displayPath(path)}`,
-        { context: { path: displayPath(path), mode } },
-      );
-  }
+function kindOf(mode: number, path: ByteString): FileKind {
+  const kind = kindOfMode(mode);
+  if (kind !== undefined) return kind;
+  throw new VersionsError(
+    'Source',
+    'SOURCE_KIND_UNKNOWN',
+    `The file system gives no known kind for ${displayPath(path)}`,
+    { context: { path: displayPath(path), mode } },
+  );
 }
 
 const isLinux = platform() === 'linux';

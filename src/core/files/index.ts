@@ -52,9 +52,9 @@ export {
   lstatIfExists,
   statFollowing,
   statOfFd,
-  type FileKind,
   type FileStat,
 } from './file-stat.ts';
+export type { FileKind } from './file-kind.ts';
 export {
   ignoreFileBytesMax,
   parseExclude,

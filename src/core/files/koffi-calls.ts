@@ -1,3 +1,4 @@
+import { deviceNumber, koffiStat } from './koffi-stat.ts';
 import { koffiXattrs } from './koffi-xattrs.ts';
 import { terminated, throwIfFailed, type Koffi } from './koffi-library.ts';
 import type { NativeCalls } from './native-calls.ts';
@@ -29,6 +30,7 @@ export function koffiCalls(koffi: Koffi): NativeCalls {
       missingBecause: undefined,
     },
     ...koffiXattrs(koffi, library),
+    ...koffiStat(library),
     setMtime(place, { mtimeSeconds, mtimeNanos }, follow) {
       times[2] = BigInt(mtimeSeconds);
       times[3] = BigInt(mtimeNanos);
@@ -49,15 +51,4 @@ export function koffiCalls(koffi: Koffi): NativeCalls {
       throwIfFailed(koffi, ioctl(fd, setFlags, Uint32Array.of(flags, 0)), 'ioctl');
     },
   };
-}
-
-/** `makedev` of Linux. */
-function deviceNumber(major: number, minor: number): bigint {
-  const [high, low] = [BigInt(major), BigInt(minor)];
-  return (
-    ((high & 0xfffff000n) << 32n) |
-    ((high & 0xfffn) << 8n) |
-    ((low & 0xffffff00n) << 12n) |
-    (low & 0xffn)
-  );
 }

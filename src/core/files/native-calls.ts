@@ -1,4 +1,5 @@
 import type { ByteString } from '../base/index.ts';
+import type { FileStat } from './file-stat.ts';
 
 /** What of the file system's metadata can be read and applied here. */
 export interface NativeCapabilities {
@@ -34,6 +35,13 @@ export interface NativeCalls {
   /** Inode flags of an open file; undefined where there are none. */
   inodeFlags(fd: number): number | undefined;
   setInodeFlags(fd: number, flags: number): void;
+  /**
+   * What `name` in an open directory stands for, a symlink for itself; undefined if that could not
+   * be told, for whatever reason: `node:fs` says which. `directory` may be an `O_PATH` descriptor.
+   */
+  lstatIn(directory: number, name: string | Buffer): FileStat | undefined;
+  /** As `lstatIn`, of an open file. */
+  statOpen(fd: number): FileStat | undefined;
 }
 
 interface XattrLike {

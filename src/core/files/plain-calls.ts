@@ -34,6 +34,8 @@ export function plainCalls(missingBecause: string): NativeCalls {
     makeNode: unsupported,
     inodeFlags: () => undefined,
     setInodeFlags: unsupported,
+    lstatIn: () => undefined,
+    statOpen: () => undefined,
   };
 }
 

@@ -22,7 +22,8 @@ import {
 } from './apply-metadata.ts';
 import { resolvePath } from './asked-paths.ts';
 import { DirectoryHandles } from './directory-handles.ts';
-import { lstatRaw, statFollowing, statOfFd, type FileKind, type FileStat } from './file-stat.ts';
+import type { FileKind } from './file-kind.ts';
+import { lstatRaw, statFollowing, statOfFd, type FileStat } from './file-stat.ts';
 import {
   byteSlice,
   descriptorPath,

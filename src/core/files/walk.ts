@@ -6,6 +6,7 @@ import { listedNames, readNames, type DirectoryNames } from './directory-names.t
 import { lstatIfExists, statFollowing, type FileStat } from './file-stat.ts';
 import { ignoreFileName, IgnoreRules, readIgnoreFile } from './ignore-rules.ts';
 import { byteSlice, joinPath } from './long-path.ts';
+import { NearbyStats } from './nearby-stats.ts';
 import { NeverSet } from './never-set.ts';
 import { sourceError, vanishedError } from './source-error.ts';
 import type {
@@ -78,6 +79,7 @@ class Walker {
   readonly #askedAfter: readonly ByteString[];
   readonly #frames: Frame[] = [];
   readonly #queue: WalkEvent[] = [];
+  readonly #stats: NearbyStats = new NearbyStats();
   /** Of the frame on top. Kept here only: one for each of 10,000 levels would fill memory. */
   #path: ByteString = noName;
 
@@ -93,6 +95,7 @@ class Walker {
   }
 
   *run(path: ByteString, name: ByteString, node: AskedNode): Generator<WalkEvent, void, undefined> {
+    using _ = this.#stats;
     this.#visitAsked(path, name, node, undefined);
     for (;;) {
       for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
@@ -116,7 +119,7 @@ class Walker {
     if (node !== undefined) return this.#visitAsked(path, name, node, frame);
     let stat: FileStat | undefined;
     try {
-      stat = lstatIfExists(path);
+      stat = this.#stats.lstat(frame, this.#path, name) ?? lstatIfExists(path);
     } catch (error) {
       if (!this.#isIgnoredWhateverItIs(path, name, frame)) this.#problem(path, error);
       return;
