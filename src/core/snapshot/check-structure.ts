@@ -2,9 +2,10 @@ import { toHex, type ChunkId } from '../base/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import { entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { Repository } from '../repository/index.ts';
+import type { ChunkLocation, SharedIndex } from '../workers/index.ts';
 import { IdSet } from './id-set.ts';
 import { listSnapshots, type SnapshotInfo } from './snapshot-info.ts';
-import { TreeReader } from './tree-reader.ts';
+import { type ContentChunk, ownContent, TreeReader } from './tree-reader.ts';
 
 /** Something a snapshot needs that cannot be read from any mirror. */
 export interface StructureLoss {
@@ -35,11 +36,14 @@ export async function checkStructure(
       const { path, tree } = next;
       if (!seen.add(tree)) continue;
       try {
-        for await (const entry of trees.entries(tree)) {
-          const entryPath = path === '/' ? `/${entry.name}` : `${path}/${entry.name}`;
-          if (entry.tree) open.push({ path: entryPath, tree: new Uint8Array(entry.tree) });
-          const reason = await lossOf(entry, trees, repository);
-          if (reason !== undefined) onLoss({ snapshot, path: entryPath, reason });
+        for await (const page of trees.pages(tree)) {
+          for (const entry of page) {
+            const entryPath = path === '/' ? `/${entry.name}` : `${path}/${entry.name}`;
+            if (entry.tree) open.push({ path: entryPath, tree: new Uint8Array(entry.tree) });
+            const found = lossOf(entry, trees, repository);
+            const reason = found instanceof Promise ? await found : found;
+            if (reason !== undefined) onLoss({ snapshot, path: entryPath, reason });
+          }
         }
       } catch (error) {
         if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
@@ -49,26 +53,55 @@ export async function checkStructure(
   }
 }
 
-async function lossOf(
+/** A promise only where there are pages to read. */
+function lossOf(
   entry: TreeEntry,
   trees: TreeReader,
-  repository: Repository,
-): Promise<string | undefined> {
-  const { index } = repository;
+  { index }: Repository,
+): string | undefined | Promise<string | undefined> {
   if (entry.xattrsRef && !index.locate(entry.xattrsRef))
     return 'its extended attributes are missing';
   // That is known since the snapshot was made.
   if (((entry.remarks ?? 0) & entryRemarks.contentUnreadable) !== 0) return undefined;
-  const location = { pack: 0, block: 0, offset: 0, length: 0 };
   try {
-    for await (const { id, length } of trees.content(entry)) {
-      if (!index.locate(id, location)) return `chunk ${toHex(id).slice(0, 16)} is missing`;
-      if (location.length !== length) return `chunk ${toHex(id).slice(0, 16)} has another length`;
+    const own = ownContent(entry);
+    if (own === undefined) return lossInPages(entry, trees, index);
+    for (const chunk of own) {
+      const reason = lossOfChunk(chunk, index);
+      if (reason !== undefined) return reason;
     }
     return undefined;
   } catch (error) {
-    if (error instanceof VersionsError && (error.kind === 'Corrupt' || error.kind === 'NotFound'))
-      return error.message;
-    throw error;
+    return reasonOf(error);
   }
+}
+
+async function lossInPages(
+  entry: TreeEntry,
+  trees: TreeReader,
+  index: SharedIndex,
+): Promise<string | undefined> {
+  try {
+    for await (const chunk of trees.content(entry)) {
+      const reason = lossOfChunk(chunk, index);
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+const location: ChunkLocation = { pack: 0, block: 0, offset: 0, length: 0 };
+
+function lossOfChunk({ id, length }: ContentChunk, index: SharedIndex): string | undefined {
+  if (!index.locate(id, location)) return `chunk ${toHex(id).slice(0, 16)} is missing`;
+  if (location.length !== length) return `chunk ${toHex(id).slice(0, 16)} has another length`;
+  return undefined;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof VersionsError && (error.kind === 'Corrupt' || error.kind === 'NotFound'))
+    return error.message;
+  throw error;
 }

@@ -29,7 +29,12 @@ export class TreeReader {
 
   /** The entries of a directory, ascending by name. Byte fields are views; copy them to keep them. */
   async *entries(tree: ChunkId): AsyncGenerator<TreeEntry> {
-    yield* this.#below(tree, undefined, '');
+    for await (const page of this.pages(tree)) for (const entry of page) yield entry;
+  }
+
+  /** As `entries`, those of a page at once: to wait for each of a million takes its time. */
+  pages(tree: ChunkId): AsyncGenerator<readonly TreeEntry[]> {
+    return this.#below(tree, undefined, '');
   }
 
   /** The entry of a name; reads only the pages on the way to it. */
@@ -47,31 +52,17 @@ export class TreeReader {
 
   /** The chunks of a file in order. Throws `Corrupt` if they do not add up to its size. */
   async *content(entry: TreeEntry): AsyncGenerator<ContentChunk> {
+    const own = ownContent(entry);
+    if (own !== undefined) {
+      for (const chunk of own) yield chunk;
+      return;
+    }
     let bytes = 0;
-    for await (const chunk of this.#contentChunks(entry)) {
+    for await (const chunk of this.#listed(new Uint8Array(entry.list ?? []), undefined)) {
       bytes += chunk.length;
       yield chunk;
     }
-    const inline = entry.inline?.byteLength ?? 0;
-    if (bytes + inline !== entry.size) {
-      throw new VersionsError(
-        'Corrupt',
-        'CONTENT_LENGTH',
-        `The chunks of a file have ${bytes} bytes instead of ${entry.size}`,
-      );
-    }
-  }
-
-  async *#contentChunks(entry: TreeEntry): AsyncGenerator<ContentChunk> {
-    const { chunks, list } = entry;
-    if (chunks !== undefined) {
-      const lengths = entry.lengths ?? [entry.size];
-      for (let at = 0; at * 32 < chunks.byteLength; at++) {
-        yield { id: chunks.subarray(at * 32, at * 32 + 32), length: lengths[at] ?? 0 };
-      }
-    } else if (list !== undefined) {
-      yield* this.#listed(new Uint8Array(list), undefined);
-    }
+    checkSize(entry, bytes);
   }
 
   async *#listed(id: ChunkId, level: number | undefined): AsyncGenerator<ContentChunk> {
@@ -86,21 +77,25 @@ export class TreeReader {
     }
   }
 
-  async *#below(id: ChunkId, level: number | undefined, after: string): AsyncGenerator<TreeEntry> {
+  async *#below(
+    id: ChunkId,
+    level: number | undefined,
+    after: string,
+  ): AsyncGenerator<readonly TreeEntry[]> {
     const page = await this.#page(id);
     if (level !== undefined && page.level !== level) throw wrongLevel(id);
     if (isLeafPage(page)) {
-      for (const entry of page.entries) {
-        if (entry.name <= after) throw wrongOrder(id);
-        yield entry;
-      }
+      // Those of one page were found in order when it was decoded.
+      const [first] = page.entries;
+      if (first !== undefined && first.name <= after) throw wrongOrder(id);
+      yield page.entries;
       return;
     }
     let last = after;
     for (const child of page.children) {
-      for await (const entry of this.#below(child.id, page.level - 1, last)) {
-        last = entry.name;
-        yield entry;
+      for await (const entries of this.#below(child.id, page.level - 1, last)) {
+        last = entries.at(-1)?.name ?? last;
+        yield entries;
       }
     }
   }
@@ -109,6 +104,34 @@ export class TreeReader {
     // A copy, because the block it lies in may be dropped while the page is in use.
     return decodeTreePage(new Uint8Array(await this.#chunks.read('tree', id, this.#signal)));
   }
+}
+
+/**
+ * The chunks of a file that its entry lists itself; undefined if they are in pages of their own.
+ * Throws `Corrupt` if they do not add up to its size.
+ */
+export function ownContent(entry: TreeEntry): readonly ContentChunk[] | undefined {
+  if (entry.chunks === undefined && entry.list !== undefined) return undefined;
+  const ids = entry.chunks ?? new Uint8Array(0);
+  const lengths = entry.lengths ?? [entry.size];
+  const own: ContentChunk[] = [];
+  let bytes = 0;
+  for (let at = 0; at * 32 < ids.byteLength; at++) {
+    const length = lengths[at] ?? 0;
+    bytes += length;
+    own.push({ id: ids.subarray(at * 32, at * 32 + 32), length });
+  }
+  checkSize(entry, bytes);
+  return own;
+}
+
+function checkSize({ inline, size }: TreeEntry, chunkBytes: number): void {
+  if (chunkBytes + (inline?.byteLength ?? 0) === size) return;
+  throw new VersionsError(
+    'Corrupt',
+    'CONTENT_LENGTH',
+    `The chunks of a file have ${chunkBytes} bytes instead of ${size}`,
+  );
 }
 
 function tooDeep(id: ChunkId): VersionsError {
