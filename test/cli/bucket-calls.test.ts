@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startDynamo } from '../support/dynamo-server.ts';
 import { S3Double } from '../support/s3-double/s3-double.ts';
 import { seededBytes } from '../support/seeded-random.ts';
 import { Machine } from './machine.ts';
@@ -17,14 +18,14 @@ beforeEach(async () => {
   await machine.write(files);
 });
 
-async function init(): Promise<void> {
+async function init(...flags: readonly string[]): Promise<void> {
   const mirrors = doubles.flatMap((double, index) => [
     '--mirror',
     `m${index}=${double.url()}`,
     '--credentials',
     `m${index}=env:KEYS`,
   ]);
-  expect((await machine.run(['init', ...mirrors])).code).toBe(0);
+  expect((await machine.run(['init', ...mirrors, ...flags])).code).toBe(0);
 }
 afterEach(async () => {
   machine[Symbol.dispose]();
@@ -54,6 +55,29 @@ describe('requests to each mirror', () => {
     }
     for (const requests of await requestsOf('backup', 'data')) {
       expect(requests.length).toBeLessThanOrEqual(20);
+    }
+  });
+});
+
+describe('requests to a catalog in DynamoDB', () => {
+  it('of a backup are its entries and five more, with changes and without', async () => {
+    await using server = await startDynamo();
+    const keys = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+    machine.env = { ...machine.env, ...keys };
+    await init('--catalog', `${server.catalogUrl()}&region=us-east-1`);
+    const [double] = doubles;
+    const entries = (): number =>
+      double
+        ?.bucket()
+        .list()
+        .filter(([key]) => key.startsWith('journal/')).length ?? 0;
+    for (const _run of ['first', 'unchanged', 'unchanged']) {
+      const before = entries();
+      server.requests.length = 0;
+      const outcome = await machine.run(['backup', 'data']);
+      expect(`${outcome.code} ${outcome.stderr}`).toMatch(/^0 /);
+      expect(entries() - before).toBeGreaterThan(0);
+      expect(server.requests.length).toBeLessThanOrEqual(5 + entries() - before);
     }
   });
 });

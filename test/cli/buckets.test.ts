@@ -153,7 +153,12 @@ describe('mirrors in buckets', () => {
 
 describe('doctor', () => {
   it('tries out each place, keeps what it finds, and says what has changed', async () => {
-    await init('one=env:ONE', 'two=profile:two');
+    first.on('GET', /x-1$/, { flipAt: 5 }).times(1);
+    const made = await init('one=env:ONE', 'two=profile:two');
+    expect(made.code).toBe(0);
+    expect(made.stderr).toMatch(/mirror one, read: not so/);
+    const compared = await well('doctor', '--mirror', 'one');
+    expect(compared.stdout).toMatch(/read +ok +gives what was written \(before: not so/);
     const before = second.bucket().list().length;
     const found = await well('doctor');
     expect(found.stdout).toContain('2 mirrors tried out, 0 bad answers, 0 absent');
@@ -183,6 +188,7 @@ describe('doctor', () => {
 
   it('writes nothing into a place that does not show the mirror', async () => {
     await init('one=env:ONE', 'two=profile:two');
+    second.requests.length = 0;
     second.bucket().delete('mirror', undefined, 0);
     const { length } = second.bucket().list();
     const { code, summary } = await run('doctor', '--json');

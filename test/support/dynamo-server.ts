@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import dynalite from 'dynalite';
 
@@ -12,6 +13,8 @@ export const dynamoCredentials: Readonly<Record<string, string>> = {
 /** A DynamoDB in this process. It knows what catalogs use but TTL. */
 export interface DynamoServer extends AsyncDisposable {
   readonly endpoint: string;
+  /** What was asked so far: the names of the calls. */
+  readonly requests: string[];
   /** The URL of a catalog in a table that does not exist yet. */
   catalogUrl(): string;
 }
@@ -29,6 +32,10 @@ export function newCatalogUrl(endpoint: string): string {
 export async function startDynamo(): Promise<DynamoServer> {
   Object.assign(process.env, dynamoCredentials);
   const server = dynalite({ createTableMs: 20, deleteTableMs: 0, updateTableMs: 0 });
+  const requests: string[] = [];
+  server.on('request', ({ headers }: IncomingMessage) => {
+    requests.push(String(headers['x-amz-target']).replace(/^.*\./, ''));
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
@@ -36,6 +43,7 @@ export async function startDynamo(): Promise<DynamoServer> {
   const endpoint = `http://127.0.0.1:${port}`;
   return {
     endpoint,
+    requests,
     catalogUrl: () => newCatalogUrl(endpoint),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

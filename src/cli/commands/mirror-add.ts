@@ -18,12 +18,12 @@ import {
 } from '../../core/index.ts';
 import { thisHost } from '../machine.ts';
 import { formatBytes, formatCounted } from '../output/measures.ts';
-import { safeText } from '../output/safe-text.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { changeConfiguration, checkConfigurationChange } from '../setup/change-configuration.ts';
 import { checkApart, credentialsOfMirror, mirrorUrl } from '../setup/mirror-operands.ts';
 import { openWithMirrors, writableRepository } from '../setup/open-session.ts';
 import { mirrorPlaceOf } from '../setup/places.ts';
+import { noteBadAnswers } from '../setup/try-out.ts';
 
 export async function run(session: Session): Promise<CommandResult> {
   const { settings, output, context, signal, measures } = session;
@@ -68,16 +68,14 @@ export async function run(session: Session): Promise<CommandResult> {
 
 /** Says what the new place does not do as it should, and keeps what was found for `doctor`. */
 async function tryOut(
-  { context, output }: Session,
+  session: Session,
   { catalog }: Repository,
   { id, name, store }: Mirror,
 ): Promise<void> {
-  const { clock, random, signal } = context;
+  const { clock, random, signal } = session.context;
   const answers = await probeStore(store, { clock, random, signal, speedBytes: 0 });
   await keepProbe(catalog, id, { at: clock.now(), answers });
-  for (const { question, answer, state } of answers) {
-    if (state === 'bad') output.note(`mirror ${name}, ${question}: ${safeText(answer)}`);
-  }
+  noteBadAnswers(session, name, answers);
 }
 
 function mirrorsOf(

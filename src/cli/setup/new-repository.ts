@@ -22,6 +22,7 @@ import { createFile, replaceFile } from './durable-files.ts';
 import { lockConfiguration } from './lock.ts';
 import { defaultCatalog, makePrivateDirectories, placesOf } from './places.ts';
 import { readKeyFile, readSecret, secretSettingOf } from './secret.ts';
+import { tryOutBuckets } from './try-out.ts';
 
 const keyBytes = 32;
 
@@ -124,6 +125,7 @@ export async function createRepository(
     throw error;
   }
   await addToConfiguration(session, withSettings(config, made.settings));
+  await tryOutBuckets(session, places);
   return { ...made, repositoryId };
 }
 

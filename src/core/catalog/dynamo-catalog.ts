@@ -1,4 +1,10 @@
-import { systemClock, systemRandom, type LineageId, type ObjectHash } from '../base/index.ts';
+import {
+  type Clock,
+  type LineageId,
+  type ObjectHash,
+  systemClock,
+  systemRandom,
+} from '../base/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import { assertRow, mayAppend } from './append-check.ts';
 import type { Catalog, EntryRow, MetaValue, Tip } from './catalog.ts';
@@ -15,6 +21,7 @@ import type { DynamoPlace } from './dynamo-place.ts';
 import { dynamoSchemaVersion, padded, partitions } from './dynamo-schema.ts';
 import { DynamoTable, type DynamoSurroundings } from './dynamo-table.ts';
 import type { Ledger } from './ledger.ts';
+import { SeenRows } from './seen-rows.ts';
 
 export interface DynamoCatalogOptions extends Partial<DynamoSurroundings> {
   /** Every change fails. */
@@ -40,15 +47,23 @@ export class DynamoCatalog implements Catalog {
   readonly #table: DynamoTable;
   readonly #isReadOnly: boolean;
   /** As they were when it was opened; each is believed once, then asked for anew. */
-  readonly #freshMeta: Map<string, MetaValue | undefined>;
+  readonly #freshMeta: ReadonlyMap<string, MetaValue>;
+  readonly #askedMeta = new Set<string>();
+  readonly #clock: Clock;
+  readonly #rows = new SeenRows();
   /** The last row that this handle has read or written. */
   #seen: Tip | undefined;
 
-  private constructor(table: DynamoTable, readOnly: boolean, meta: Map<string, MetaValue>) {
+  private constructor(
+    table: DynamoTable,
+    { readOnly, clock }: { readonly readOnly: boolean; readonly clock: Clock },
+    meta: ReadonlyMap<string, MetaValue>,
+  ) {
     this.location = table.location;
     this.#table = table;
     this.#isReadOnly = readOnly;
     this.#freshMeta = meta;
+    this.#clock = clock;
     this.ledger = new DynamoLedger(table, { readOnly });
   }
 
@@ -77,7 +92,7 @@ export class DynamoCatalog implements Catalog {
       if (Number(version) > dynamoSchemaVersion) {
         throw catalogTooNew(table.location, Number(version));
       }
-      return new DynamoCatalog(table, readOnly, meta);
+      return new DynamoCatalog(table, { readOnly, clock }, meta);
     } catch (error) {
       table[Symbol.dispose]();
       throw error;
@@ -121,17 +136,35 @@ export class DynamoCatalog implements Catalog {
 
   async *read(afterNumber: number): AsyncIterable<EntryRow> {
     let last = Math.max(0, afterNumber);
-    const query = this.#table.query(
+    for (let row = this.#rows.get(last + 1); row; row = this.#rows.get(last + 1)) {
+      last = row.number;
+      yield row;
+    }
+    if (this.#rows.takeEnd(last, this.#clock.elapsed())) return;
+    const query = this.#table.pages(
       withPartition(partitions.entries, 'sk > :after', { ':after': text(padded(last)) }),
     );
-    for await (const item of query) {
-      const row = rowOf(item);
-      if (row.number !== last + 1) {
-        throw catalogDamaged(this.location, `lacks entry ${last + 1}`);
+    for await (const { items, isLast } of query) {
+      const rows = items.map((item) => ({ item, row: rowOf(item) }));
+      const at = this.#clock.elapsed();
+      for (const { item, row } of rows) if (!item.has('payloadParts')) this.#rows.keep(row);
+      let isTaken = false;
+      try {
+        for (const { item, row } of rows) {
+          if (row.number !== last + 1) {
+            throw catalogDamaged(this.location, `lacks entry ${last + 1}`);
+          }
+          last = row.number;
+          this.#see(row);
+          yield item.has('payloadParts')
+            ? this.#withPayload(row, item.number('payloadParts'))
+            : row;
+        }
+        isTaken = true;
+      } finally {
+        const end = rows.at(-1)?.row.number;
+        if (!isTaken && isLast && end !== undefined) this.#rows.noteEnd(end, at);
       }
-      last = row.number;
-      this.#see(row);
-      yield item.has('payloadParts') ? this.#withPayload(row, item.number('payloadParts')) : row;
     }
   }
 
@@ -149,10 +182,9 @@ export class DynamoCatalog implements Catalog {
   }
 
   async getMeta(key: string): Promise<MetaValue | undefined> {
-    if (this.#freshMeta.has(key)) {
-      const value = this.#freshMeta.get(key);
-      this.#freshMeta.delete(key);
-      return value;
+    if (!this.#askedMeta.has(key)) {
+      this.#askedMeta.add(key);
+      return this.#freshMeta.get(key);
     }
     const item = await this.#table.get({ pk: partitions.meta, sk: key });
     return item && metaValueOf(item);
@@ -160,7 +192,7 @@ export class DynamoCatalog implements Catalog {
 
   async setMeta(key: string, value: MetaValue): Promise<void> {
     this.#assertWritable();
-    this.#freshMeta.delete(key);
+    this.#askedMeta.add(key);
     await this.#table.put({
       pk: text(partitions.meta),
       sk: text(key),

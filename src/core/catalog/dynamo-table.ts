@@ -41,6 +41,13 @@ export interface Condition {
   readonly values?: Attributes;
 }
 
+export type TableQuery = Omit<QueryCommandInput, 'TableName' | 'ExclusiveStartKey'>;
+
+export interface TablePage {
+  readonly items: readonly DynamoItem[];
+  readonly isLast: boolean;
+}
+
 export interface DynamoSurroundings {
   readonly clock: Clock;
   readonly random: Random;
@@ -135,9 +142,12 @@ export class DynamoTable implements Disposable {
   }
 
   /** The items that a query finds, a page at a time, as they are asked for. */
-  async *query(
-    input: Omit<QueryCommandInput, 'TableName' | 'ExclusiveStartKey'>,
-  ): AsyncGenerator<DynamoItem, void, undefined> {
+  async *query(input: TableQuery): AsyncGenerator<DynamoItem, void, undefined> {
+    for await (const { items } of this.pages(input)) yield* items;
+  }
+
+  /** The same, a page at a time. */
+  async *pages(input: TableQuery): AsyncGenerator<TablePage, void, undefined> {
     const isOfIndex = input.IndexName !== undefined;
     let start: Attributes | undefined;
     do {
@@ -151,8 +161,8 @@ export class DynamoTable implements Disposable {
           }),
         ),
       );
-      for (const item of Items) yield this.#item(item);
       start = LastEvaluatedKey;
+      yield { items: Items.map((item) => this.#item(item)), isLast: start === undefined };
     } while (start !== undefined);
   }
 

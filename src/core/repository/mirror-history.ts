@@ -71,10 +71,11 @@ export async function reconcileHistory(
   const listings = await listTails(mirrors, known, look);
   if (tip === undefined) return [];
   // Other processes of this machine may have appended meanwhile; their entries are no news.
-  await log.catchUp();
   const rows = new Map<number, EntryRow>();
-  for await (const row of log.rows(Math.max(0, tip.number - tailEntries)))
+  for await (const row of log.rows(Math.max(0, tip.number - tailEntries))) {
+    if (row.number > (log.tip?.number ?? 0)) await log.takeIn(row);
     rows.set(row.number, row);
+  }
   const newer = await newerEntries(listings, [rows, known.merged], { ...look, mirrors });
   for (const row of newer) await log.bringIn(row);
   const expected = [...rows.values(), ...newer].filter(

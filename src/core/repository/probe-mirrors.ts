@@ -3,6 +3,7 @@ import type { Catalog } from '../catalog/index.ts';
 import { isVersionsError, type VersionsError } from '../errors/index.ts';
 import {
   type ProbeAnswer,
+  type ProbeOptions,
   type ProbeQuestion,
   probeQuestions,
   probeStore,
@@ -38,10 +39,10 @@ export interface ProbedMirrors {
  */
 export async function probeMirrors(
   places: RepositoryPlaces,
-  options: { readonly only?: string | undefined; readonly speedBytes: number },
+  options: Pick<ProbeOptions, 'speedBytes' | 'brief'> & { readonly only?: string | undefined },
   context: Context,
 ): Promise<ProbedMirrors> {
-  const { only, speedBytes } = options;
+  const { only, speedBytes, brief } = options;
   const wanted = places.mirrors.filter(({ name }) => only === undefined || name === only);
   const stores = await openPlaces(wanted, { create: false, readOnly: false }, context);
   // Reading markers is all that is wanted of the set: no quorum is needed to look at one.
@@ -53,7 +54,7 @@ export async function probeMirrors(
   for (const { id, name, store } of set.mirrors) {
     context.monitor.at('probing', name);
     const before = catalog && (await keptProbe(catalog, id));
-    const answers = await probeStore(store, { clock, random, signal, speedBytes });
+    const answers = await probeStore(store, { clock, random, signal, speedBytes, brief });
     const probe = { at: clock.now(), answers };
     if (catalog) await keepProbe(catalog, id, probe);
     mirrors.push({ id, name, location: store.properties.location, probe, before });

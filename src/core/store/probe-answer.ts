@@ -40,5 +40,7 @@ export interface ProbeOptions {
   readonly random: Random;
   /** Bytes sent and fetched to see how fast it goes; 0: not looked at. */
   readonly speedBytes: number;
+  /** Find out with fewer requests whether conditions are atomic: some that are not, pass. */
+  readonly brief?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
