@@ -109,7 +109,7 @@ export class TestRepository implements Disposable {
   }
 
   context(monitor: CollectingMonitor, more: Partial<Context> = {}): Context {
-    return { ...cheapContext, ...this.#context, ...more, monitor };
+    return { ...cheapContext, ...this.#context, monitor, ...more };
   }
 
   /** The same repository with other places or another context. */

@@ -1,6 +1,7 @@
 import type { ChunkId } from '../base/index.ts';
 import { nextBoundary, type ChunkerParams } from '../chunking/index.ts';
 import type { RepositoryKeys } from '../crypto/index.ts';
+import { LentMemory } from './lent-memory.ts';
 import type { PackBuilder } from './pack-builder.ts';
 import { sharedCounters, type StoreBlockTask } from './protocol.ts';
 import type { SharedIndex } from './shared-index.ts';
@@ -53,7 +54,8 @@ const lentBlocksMax = 2;
  */
 export class ChunkStore {
   readonly #options: ChunkStoreOptions;
-  #lent: Buffer<ArrayBuffer> | undefined;
+  readonly #memory: LentMemory;
+  #lent: Uint8Array<SharedArrayBuffer> | undefined;
   #lentBytes = 0;
   #lentChunks: ChunkList = new ChunkList();
   /** Plaintext bytes of chunks that were not known. */
@@ -61,6 +63,7 @@ export class ChunkStore {
 
   constructor(options: ChunkStoreOptions) {
     this.#options = options;
+    this.#memory = new LentMemory(options.blockBytes + options.chunker.max);
   }
 
   /** Stores the first `length` bytes of the open block's free room as one data chunk. */
@@ -115,6 +118,7 @@ export class ChunkStore {
   /** A block that another worker lent. */
   storeLentBlock(task: StoreBlockTask): void {
     this.#options.packs.addBlock(task.plain, 0, task.ids, task.lengths);
+    LentMemory.release(task.plain);
     Atomics.sub(this.#options.counters, sharedCounters.lentBlocks, 1);
   }
 
@@ -128,7 +132,7 @@ export class ChunkStore {
       packs.addChunk(chunk, 0, id);
       return;
     }
-    this.#lent ??= Buffer.allocUnsafeSlow(this.#options.blockBytes + this.#options.chunker.max);
+    this.#lent ??= this.#memory.take();
     this.#lent.set(chunk, this.#lentBytes);
     this.#lentBytes += chunk.byteLength;
     this.#lentChunks.add(id, chunk.byteLength);

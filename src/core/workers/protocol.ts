@@ -88,8 +88,8 @@ export const fileOutcomes: readonly FileOutcome[] = [
 /** New chunks that another worker cut; this one compresses and encrypts them. */
 export interface StoreBlockTask {
   readonly type: 'store-block';
-  /** In memory of its own, so that it can move. */
-  readonly plain: Uint8Array<ArrayBuffer>;
+  /** In `LentMemory`: to be released when the block is stored. */
+  readonly plain: Uint8Array<SharedArrayBuffer>;
   /** 32 bytes a chunk. */
   readonly ids: Uint8Array;
   readonly lengths: Uint32Array;

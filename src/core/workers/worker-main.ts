@@ -94,7 +94,7 @@ class WorkerState {
       blockBytes,
       counters: this.#counters,
       lend: (task) => {
-        this.#post({ type: 'block', task }, [task.plain.buffer]);
+        this.#post({ type: 'block', task });
       },
     });
     const context: StoreFilesContext = {

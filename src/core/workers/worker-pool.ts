@@ -193,7 +193,7 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   #lend(task: StoreBlockTask): void {
-    const lent = this.run(task, task.plain.byteLength, [task.plain.buffer])
+    const lent = this.run(task, task.plain.byteLength)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#lent.delete(lent));
     this.#lent.add(lent);
