@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Mutation, mutations } from './mutations.ts';
+import { type Change, type Mutation, mutations } from './mutations.ts';
 
 const root = join(import.meta.dirname, '../..');
 // Below the project, so that packages are found from it.
@@ -23,24 +23,39 @@ process.stdout.write(`seed ${values.seed}, at most ${values.steps} steps for eac
 let survived = 0;
 for (const mutation of mutations.filter(({ name }) => name.includes(values.only))) {
   build(mutation);
-  const { failed, output, seconds } = simulate();
+  const { failed, output, seconds } = test(mutation);
   if (!failed) survived += 1;
   const [, after = '?', why = ''] = /Step (\d+) of \S+: ([^\n]*)/.exec(output) ?? [];
-  const verdict = failed ? `found at step ${after}` : 'NOT FOUND';
+  const where = mutation.test === undefined ? `at step ${after}` : `by ${mutation.test[0]}`;
+  const verdict = failed ? `found ${where}` : 'NOT FOUND';
   process.stdout.write(`${verdict} (${seconds} s): ${mutation.name}\n  ${why.slice(0, 160)}\n`);
-  // A simulation that could not begin has found nothing.
-  if (failed && after === '?') throw new Error(output);
+  // What could not begin has found nothing.
+  const hasRun = mutation.test === undefined ? after !== '?' : output.includes('AssertionError');
+  if (failed && !hasRun) throw new Error(output);
 }
 process.stdout.write(survived === 0 ? 'all found\n' : `${survived} not found\n`);
 process.exitCode = survived === 0 ? 0 : 1;
 
-function build({ file, from, to }: Mutation): void {
+function build({ and = [], ...mistake }: Mutation): void {
   rmSync(place, { recursive: true, force: true });
   mkdirSync(place, { recursive: true });
   cpSync(join(root, 'src'), join(place, 'src'), { recursive: true });
   for (const name of ['tsconfig.json', 'tsconfig.build.json', 'package.json']) {
     cpSync(join(root, name), join(place, name));
   }
+  for (const change of [mistake, ...and]) apply(change);
+  const compiler = join(root, 'node_modules/@typescript/native/bin/tsc');
+  const args = [compiler, '-p', 'tsconfig.build.json', '--outDir', 'modules'];
+  // A mistake may leave something unused behind.
+  const { stdout } = spawnSync(
+    process.execPath,
+    [...args, '--noUnusedLocals', 'false', '--noUnusedParameters', 'false'],
+    { cwd: place, encoding: 'utf8' },
+  );
+  if (stdout.includes('error')) throw new Error(`The mutant has type errors: ${stdout}`);
+}
+
+function apply({ file, from, to }: Change): void {
   const path = join(place, 'src/core', file);
   const source = readFileSync(path, 'utf8');
   if (source.split(from).length !== 2) throw new Error(`${file} does not have once: ${from}`);
@@ -48,13 +63,9 @@ function build({ file, from, to }: Mutation): void {
     path,
     source.replace(from, () => to),
   );
-  const compiler = join(root, 'node_modules/@typescript/native/bin/tsc');
-  const args = [compiler, '-p', 'tsconfig.build.json', '--outDir', 'modules'];
-  const { status, stdout } = spawnSync(process.execPath, args, { cwd: place, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`The mutant has type errors: ${stdout}`);
 }
 
-function simulate(): {
+function test({ test: targeted }: Mutation): {
   readonly failed: boolean;
   readonly output: string;
   readonly seconds: number;
@@ -62,7 +73,7 @@ function simulate(): {
   const began = performance.now();
   const { status, stdout, stderr } = spawnSync(
     'vitest',
-    ['run', '--config', 'vitest.long.config.ts', 'test/simulation'],
+    ['run', '--config', 'test/simulation/vitest.config.ts', ...(targeted ?? ['test/simulation'])],
     {
       cwd: root,
       encoding: 'utf8',

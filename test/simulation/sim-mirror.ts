@@ -117,9 +117,10 @@ class SimStore extends MemoryStore {
 
   /** What may go wrong before the call has done its work; the result is what may go wrong behind. */
   async #before(what: string): Promise<() => void> {
-    await this.#process.called();
-    if (this.#mirror.ailment === 'down') throw unavailable(`${this.#mirror.name} is down`);
-    const fault = this.#process.drawFault();
+    const { name } = this.#mirror;
+    await this.#process.called(what, name);
+    if (this.#mirror.ailment === 'down') throw unavailable(`${name} is down`);
+    const fault = this.#process.drawFault(what, name);
     if (fault === 'before') throw unavailable(what);
     return () => {
       this.#process.answered();

@@ -1,20 +1,17 @@
 import { cpSync, rmSync } from 'node:fs';
-import { setImmediate as breathe } from 'node:timers/promises';
+import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import { openCatalog } from '../../src/core/catalog/index.ts';
 import { type Doors, VersionsError } from '../../src/core/index.ts';
 import { RecordingCatalog } from '../support/recording-catalog.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { type SimMirror, storeOf } from './sim-mirror.ts';
+import type { Trouble } from './sim-trouble.ts';
 
-export interface SimProcessOptions {
+export interface SimProcessOptions extends Trouble {
   /** Everything local that outlives the process: catalog, caches, sessions. */
   readonly directory: string;
   readonly mirrors: readonly SimMirror[];
   readonly random: SeededRandom;
-  /** It is killed at this call to a mirror or the catalog, counted from 1; 0: never. */
-  readonly killAt: number;
-  /** Of 1,000 calls to mirrors, so many fail or lose their answer. */
-  readonly faultsPerMille: number;
 }
 
 /**
@@ -24,9 +21,12 @@ export interface SimProcessOptions {
  */
 export class SimProcess {
   readonly doors: Doors;
+  /** Of the calls at one of which it is killed. */
   calls = 0;
   faults = 0;
   isDead = false;
+  /** It lives on until the call is done at which it is killed. */
+  #isOver = false;
   readonly #options: SimProcessOptions;
 
   constructor(options: SimProcessOptions) {
@@ -39,32 +39,45 @@ export class SimProcess {
         return storeOf(mirror, this, random);
       },
       openCatalog: async (url, catalogOptions) => {
-        await this.called();
+        await this.called('open');
         const catalog = await openCatalog(url, catalogOptions);
         return new RecordingCatalog(catalog, (method) =>
           // Closing it is what a kill does too.
-          method === 'close' ? undefined : this.called(),
+          method === 'close' ? undefined : this.called(method),
         );
       },
     };
   }
 
-  async called(): Promise<void> {
-    await breathe();
+  /** To be awaited before a call is done. */
+  async called(what: string, mirror = ''): Promise<void> {
+    const { killAt, killCalls, slow, random } = this.#options;
+    if (slow?.mirror === mirror && what.startsWith('put ')) await sleep(slow.delayMs);
+    else await breathe();
     if (this.isDead) throw killed();
+    if (this.#isOver) this.#die();
+    if (!what.startsWith(killCalls)) return;
     this.calls += 1;
-    if (this.calls === this.#options.killAt && this.#options.random.below(2) === 0) this.#die();
+    if (this.calls !== killAt) return;
+    if (random.below(2) === 0) this.#die();
+    this.#isOver = true;
   }
 
   /** A call has done its work; the process may die before it hears of it. */
   answered(): void {
-    if (!this.isDead && this.calls >= this.#options.killAt && this.#options.killAt > 0) this.#die();
+    if (!this.isDead && this.#isOver) this.#die();
   }
 
-  drawFault(): 'none' | 'before' | 'after' {
-    if (this.#options.random.below(1000) >= this.#options.faultsPerMille) return 'none';
+  /** Does this call fail, and before or after its work is done? */
+  drawFault(what: string, mirror: string): 'none' | 'before' | 'after' {
+    const { random, faultsPerMille, refusal } = this.#options;
+    if (refusal?.mirror === mirror && what.startsWith(`put ${refusal.prefix}`)) {
+      this.faults += 1;
+      return 'before';
+    }
+    if (random.below(1000) >= faultsPerMille) return 'none';
     this.faults += 1;
-    return this.#options.random.below(2) === 0 ? 'before' : 'after';
+    return random.below(2) === 0 ? 'before' : 'after';
   }
 
   /** To be called when its code has come to an end. */

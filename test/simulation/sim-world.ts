@@ -26,6 +26,7 @@ import { treeImage } from '../support/tree-image.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimMirror } from './sim-mirror.ts';
 import { SimProcess } from './sim-process.ts';
+import { noTrouble, type Trouble } from './sim-trouble.ts';
 
 /** Kind and content of everything below a source, by path. */
 export type Image = ReadonlyMap<string, string>;
@@ -37,14 +38,6 @@ export interface SimMachine {
   readonly directory: string;
   readonly source: string;
 }
-
-export interface Trouble {
-  /** At which call the process is killed; 0: never. */
-  readonly killAt: number;
-  readonly faultsPerMille: number;
-}
-
-export const noTrouble: Trouble = { killAt: 0, faultsPerMille: 0 };
 
 /** How an operation ended. */
 export interface Ended<T> {
@@ -62,7 +55,7 @@ export class SimWorld implements Disposable {
   readonly #seed: string;
   readonly mirrors: readonly SimMirror[];
   readonly mirrorsMin: number;
-  #machines = 0;
+  readonly #machines: SimMachine[] = [];
   #processes = 0;
 
   constructor(seed: string, shape: { readonly mirrors: number; readonly min: number }) {
@@ -76,12 +69,14 @@ export class SimWorld implements Disposable {
   }
 
   addMachine(): SimMachine {
-    const name = `machine-${(this.#machines += 1)}`;
+    const name = `machine-${this.#machines.length + 1}`;
     const directory = join(this.root, name);
     mkdirSync(directory, { recursive: true });
     const source = join(this.root, `source-of-${name}`);
     mkdirSync(source, { recursive: true });
-    return { name, directory, source };
+    const machine = { name, directory, source };
+    this.#machines.push(machine);
+    return machine;
   }
 
   init(machine: SimMachine): Promise<Ended<unknown>> {
@@ -158,6 +153,26 @@ export class SimWorld implements Disposable {
     rmSync(directory + name, { recursive: true, force: true });
     if (part === 'catalog') rmSync(`${directory}${name}-journal`, { force: true });
     cpSync(`${directory}.copy${name}`, directory + name, { recursive: true });
+  }
+
+  /**
+   * Keeps everything that mirrors and machines hold. The result brings it all back, as if nothing
+   * had happened since; what machines save stays as it is.
+   */
+  keepAll(): () => void {
+    const kept = join(this.root, 'kept');
+    rmSync(kept, { recursive: true, force: true });
+    const machines = [...this.#machines];
+    for (const { name, directory } of machines)
+      cpSync(directory, join(kept, name), { recursive: true });
+    const objects = this.mirrors.map((mirror) => new Map(mirror.objects));
+    return () => {
+      for (const { name, directory } of machines) {
+        rmSync(directory, { recursive: true, force: true });
+        cpSync(join(kept, name), directory, { recursive: true });
+      }
+      for (const [at, mirror] of this.mirrors.entries()) mirror.objects = new Map(objects[at]);
+    };
   }
 
   /** Another machine with the very same files. */

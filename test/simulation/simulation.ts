@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
-import type { VersionsError } from '../../src/core/index.ts';
+import type { Repository, VersionsError } from '../../src/core/index.ts';
+import { entryKey } from '../../src/core/repository/index.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import type { Ailment } from './sim-mirror.ts';
 import { assertSame, editTree } from './sim-tree.ts';
+import { drawTrouble, noTrouble, type Trouble } from './sim-trouble.ts';
 import {
   type Ended,
   type Image,
   imageOf,
   imageOfDirectory,
   listSnapshots,
-  noTrouble,
   type SimMachine,
   SimWorld,
-  type Trouble,
 } from './sim-world.ts';
 
 /** How many mirrors there are, and how many must have each object. With less than two copies of
@@ -128,6 +128,7 @@ export class Simulation implements Disposable {
       [4, 'keep copy', () => this.#world.keepCopy(this.#anyMachine())],
       [isStuck ? 1 : 5, 'bring back copy', () => this.#bringBackCopy()],
       [isStuck ? 0 : 6, 'restore from yesterday', () => this.#yesterday()],
+      [isStuck ? 0 : 4, 'all is old but the cache', () => this.#allOldButCache()],
       [isStuck ? 0 : 2, 'forget', () => this.#forget()],
       [6, 'fork', () => this.#fork()],
       [2, 'clock jumps', () => this.#world.clock.jump((this.#random.below(800) - 400) * day)],
@@ -159,15 +160,18 @@ export class Simulation implements Disposable {
     const other = `${machine.source}-more`;
     mkdirSync(other, { recursive: true });
     editTree(other, this.#random);
-    const trouble = { killAt: 0, faultsPerMille: this.#drawTrouble().faultsPerMille };
+    const trouble = { ...this.#drawTrouble(), killAt: 0 };
+    // What goes wrong for one of them may leave something to do for the other.
+    const troubles = [trouble, this.#random.below(2) === 0 ? trouble : noTrouble];
     const sources = [machine.source, this.#random.below(2) === 0 ? other : machine.source];
     const images = sources.map((source) => imageOfDirectory(source));
-    const runs = sources.map((source) => this.#world.backup(machine, trouble, source));
+    const runs = sources.map((source, at) =>
+      this.#world.backup(machine, troubles[at] ?? noTrouble, source),
+    );
     // Another machine must not be able to write between them.
     const rival = this.#anyMachine();
     const rivalImage = imageOfDirectory(rival.source);
-    const rivalRun =
-      rival === machine ? undefined : this.#world.backup(rival, { ...trouble, killAt: 0 });
+    const rivalRun = rival === machine ? undefined : this.#world.backup(rival, trouble);
     for (const [at, ended] of (await Promise.all(runs)).entries()) {
       this.#note(machine, ended);
       this.#promise(ended, sources[at] ?? '', images[at] ?? new Map());
@@ -303,6 +307,35 @@ export class Simulation implements Disposable {
     await this.#bringBackCopy(machine);
   }
 
+  /**
+   * Mirrors and catalogs come back as they were some backups ago, all alike; what a machine
+   * remembers does not, and speaks of a history that never was. What was promised meanwhile is gone.
+   */
+  async #allOldButCache(): Promise<void> {
+    if (this.#ails) return;
+    const machine = this.#owner;
+    const bringBack = this.#world.keepAll();
+    const promised = [...this.#promised];
+    const backups = 1 + this.#random.below(2);
+    for (let left = backups; left > 0; left--) {
+      this.#edit(machine);
+      await this.#backup(machine, noTrouble);
+    }
+    this.#world.keepCopy(machine);
+    bringBack();
+    this.#promised.clear();
+    for (const [id, image] of promised) this.#promised.set(id, image);
+    // None, fewer or more than there were; with others in the place of what was remembered.
+    for (let left = this.#random.below(backups + 2); left > 0; left--) {
+      this.#edit(machine);
+      await this.#backup(machine, noTrouble);
+    }
+    this.#world.bringBackCopy(machine, 'cache');
+    if (this.#random.below(3) === 0) this.#edit(machine);
+    await this.#backup(machine, noTrouble);
+    this.#world.keepCopy(machine);
+  }
+
   async #bringBackCopy(machine: SimMachine = this.#mostlyOwner()): Promise<void> {
     if (!this.#world.hasCopy(machine)) return;
     const part = (['all', 'catalog', 'cache'] as const)[this.#random.below(3)] ?? 'all';
@@ -370,10 +403,12 @@ export class Simulation implements Disposable {
   }
 
   #drawTrouble(): Trouble {
-    const killAt = this.#random.below(3) === 0 ? 1 + this.#random.below(90) : 0;
     // While a mirror ails, a second fault could hide an object from a machine that has none of it.
-    const mayFail = !this.#ails && this.#world.mirrors.length > 1 && this.#random.below(4) === 0;
-    return { killAt, faultsPerMille: mayFail ? 1 + this.#random.below(60) : 0 };
+    const mayFail = !this.#ails && this.#world.mirrors.length > 1;
+    return drawTrouble(this.#random, {
+      mirrors: this.#world.mirrors.map(({ name }) => name),
+      mayFail,
+    });
   }
 
   #note(machine: SimMachine, { error, killed, faults }: Ended<unknown>): void {
@@ -416,6 +451,7 @@ export class Simulation implements Disposable {
         const copies = this.#world.mirrors.filter(({ objects }) => objects.has(key)).length;
         if (copies < copiesMin) throw new Error(`Pack ${name} is in ${copies} mirrors`);
       }
+      await this.#checkEntries(repository, copiesMin);
       const snapshots = new Map(listSnapshots(repository).map((info) => [info.id as string, info]));
       for (const id of this.#promised.keys()) {
         if (!snapshots.has(id)) throw new Error(`Snapshot ${id} is gone from the history`);
@@ -430,6 +466,20 @@ export class Simulation implements Disposable {
         assertSame(image, promised.image, `Snapshot ${id} is not what was saved`);
       }
     });
+  }
+
+  /** Every entry up to the last that was reported is in enough mirrors. */
+  async #checkEntries({ log, state }: Repository, copiesMin: number): Promise<void> {
+    const committed = [...state.snapshots].map(([id, { number }]) =>
+      this.#promised.has(id) ? number : 0,
+    );
+    const last = Math.max(0, ...committed);
+    for await (const row of log.rows(0)) {
+      if (row.number > last) return;
+      const key = entryKey(row.lineage, row.number, row.hash);
+      const copies = this.#world.mirrors.filter(({ objects }) => objects.has(key)).length;
+      if (copies < copiesMin) throw new Error(`${key} is in ${copies} mirrors`);
+    }
   }
 
   /** What has a content name has that content, and nothing else was ever written there. */

@@ -47,11 +47,15 @@ const conflictsMax = 64;
  *
  * The order of an append is what makes it safe (docs/format.md section 11): the payload object at
  * the quorum, then the row in the catalog, which is the commit, then the entry object at the quorum.
- * Whoever opens the journal for writing finishes the last step for the last entry.
+ * Whoever opens the journal for writing finishes the last step for the last entry, and whoever
+ * appends behind an entry of somebody else finishes it for that one: its writer may be dead, and
+ * without it the mirrors alone would have a gap in front of what is reported as stored.
  */
 export class EntryLog {
   readonly #options: EntryLogOptions;
   #stored: ObjectHash | undefined;
+  /** Number up to which every entry is known to be at the quorum. */
+  #assured: number | undefined;
 
   constructor(options: EntryLogOptions) {
     this.#options = options;
@@ -64,6 +68,11 @@ export class EntryLog {
 
   get tip(): Tip | undefined {
     return this.#options.state.tip;
+  }
+
+  /** Every entry up to this number has been seen at the quorum of mirrors. */
+  assure(upToNumber: number): void {
+    this.#assured = upToNumber;
   }
 
   /** Takes in what the catalog has beyond the state's tip; returns how many entries that were. */
@@ -112,6 +121,7 @@ export class EntryLog {
     decide: () => readonly JournalRecord[] | undefined,
     options: { readonly lineage?: LineageId; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<number | undefined> {
+    this.#assured ??= this.tip?.number ?? 0;
     for (let attempt = 1; attempt <= conflictsMax; attempt++) {
       const records = decide();
       if (records === undefined) return undefined;
@@ -129,10 +139,12 @@ export class EntryLog {
       }
       const { bytes } = entry;
       this.#options.state.apply(decodeEntryObject(bytes), entry.hash, records);
+      await this.#finish(this.#assured, row.number, options.signal);
       await this.#options.mirrors.put(entryKey(row.lineage, row.number, row.hash), [bytes], {
         signal: options.signal,
       });
       this.#stored = row.hash;
+      this.#assured = row.number;
       return row.number;
     }
     throw new VersionsError(
@@ -175,12 +187,19 @@ export class EntryLog {
   async finishTip(signal?: AbortSignal): Promise<void> {
     const { tip } = this;
     if (tip === undefined) return;
+    await this.#finish(tip.number - 1, tip.number + 1, signal);
+    this.#stored = tip.hash;
+  }
+
+  /** Brings the entries between two numbers to the quorum. */
+  async #finish(after: number, before: number, signal: AbortSignal | undefined): Promise<void> {
+    if (after + 1 >= before) return;
     const { mirrors } = this.#options;
-    for await (const row of this.rows(tip.number - 1)) {
+    for await (const row of this.rows(after)) {
+      if (row.number >= before) return;
       const name = decodeEntryObject(row.bytes).payload;
       if (name) await mirrors.put(payloadKey(name), [await this.#payload(name, row)], { signal });
       await mirrors.put(entryKey(row.lineage, row.number, row.hash), [row.bytes], { signal });
-      this.#stored = row.hash;
     }
   }
 

@@ -355,10 +355,12 @@ async function prepareForWriting(repository: Repository, context: Context): Prom
   const { state, mirrors, log } = repository;
   const { monitor, signal } = context;
   const look = { log, monitor, signal };
+  const listed = log.tip?.number ?? 0;
   const behind = await reconcileHistory(mirrors, state, look);
   assertMembers(repository);
   repository.debts.oweTo(absentMembers(repository).map(({ id }) => id));
   await catchUpMirrors(repository, behind, signal);
+  log.assure(listed);
   await finishCheckpoint(repository, context);
   const [unknown] = state.unknownRecords;
   if (unknown !== undefined) {
