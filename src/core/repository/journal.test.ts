@@ -220,8 +220,7 @@ describe('EntryLog', () => {
     await append(other, 1);
     await world.set.drain();
     const keysHeld = (await rowsOf(other)).map((row) => keyOf(row));
-    expect(keysHeld).toHaveLength(2);
-    expect(await keysIn(world.mirrors[0], 'journal/')).toEqual(keysHeld);
+    expect([keysHeld.length, await keysIn(world.mirrors[0], 'journal/')]).toEqual([2, keysHeld]);
   });
 
   it('appends nothing if it turns out that there is nothing to append', async () => {
