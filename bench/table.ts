@@ -20,6 +20,7 @@ import {
 } from './table/data-sections.ts';
 import { kernelSection } from './table/kernel-section.ts';
 import { eventLoopSection, indexSection } from './table/own-sections.ts';
+import { s3Section } from './table/s3-section.ts';
 import type { Section, SectionContext, SectionResult } from './table/section.ts';
 import { type Table, tableJson, tableMarkdown } from './table/table-text.ts';
 
@@ -31,6 +32,7 @@ const sections: readonly Section[] = [
   indexSection,
   eventLoopSection,
   binariesSection,
+  s3Section,
 ];
 
 const usage = `Usage: npm run bench:table -- KERNEL [FLAG...]

@@ -20,7 +20,13 @@ type GoalName =
   | 'indexBytes'
   | 'helpMs'
   | 'snapshotsMs'
-  | 'blockedMs';
+  | 'blockedMs'
+  | 's3FirstOverRestic'
+  | 's3TwoOverRestic'
+  | 's3SecondOverRestic'
+  | 's3RestoreOverRestic'
+  | 's3LineShare'
+  | 's3PeakMegabytes';
 
 /** What the rows of the table are held against. Megabytes are 10^6 bytes. */
 export const goals: Readonly<Record<GoalName, Goal>> = {
@@ -44,4 +50,10 @@ export const goals: Readonly<Record<GoalName, Goal>> = {
   helpMs: { must: 120, aim: 60 },
   snapshotsMs: { must: 300, aim: 150 },
   blockedMs: { must: 50, aim: 25 },
+  s3FirstOverRestic: { must: 0.6, aim: 0.6 },
+  s3TwoOverRestic: { must: 0.85, aim: 0.85 },
+  s3SecondOverRestic: { must: 0.3, aim: 0.3 },
+  s3RestoreOverRestic: { must: 0.6, aim: 0.6 },
+  s3LineShare: { must: 0.8, aim: 0.95, isMore: true },
+  s3PeakMegabytes: { must: 450, aim: 450 },
 };

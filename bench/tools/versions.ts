@@ -7,6 +7,10 @@ import type { Place, Tool } from './tool.ts';
 export interface VersionsUse {
   readonly name: string;
   readonly mirrors: number;
+  /** Further mirrors, asked for when the repository is made. */
+  readonly mirrorUrls?: () => readonly string[];
+  /** What the program finds in its environment besides. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Worker threads; undefined: as many as it chooses. */
   readonly threads?: number;
   /** A password instead of the key file that it makes by default. */
@@ -26,6 +30,7 @@ export function versionsTool(use: VersionsUse): Tool {
     program: process.execPath,
     args: [...(use.threads === undefined ? [] : ['--import', limitProcessors]), program, ...args],
     env: {
+      ...use.env,
       XDG_CONFIG_HOME: join(place.home, 'config'),
       XDG_DATA_HOME: join(place.home, 'data'),
       XDG_CACHE_HOME: join(place.home, 'cache'),
@@ -37,7 +42,9 @@ export function versionsTool(use: VersionsUse): Tool {
     name: use.name,
     programs: [process.execPath],
     versionArgs: [program, '--version'],
-    setup: (place) => [run(place, 'init', '-q', ...mirrorFlags(place, use.mirrors))],
+    setup: (place) => [
+      run(place, 'init', '-q', ...mirrorFlags(place, use.mirrors), ...urlFlags(use)),
+    ],
     command(phase, place) {
       switch (phase) {
         case 'first':
@@ -71,6 +78,10 @@ function mirrorFlags(place: Place, count: number): string[] {
     '--mirror',
     `m${index}=${mirrorOf(place, index)}`,
   ]).flat();
+}
+
+function urlFlags({ mirrorUrls }: VersionsUse): string[] {
+  return (mirrorUrls?.() ?? []).flatMap((url, index) => ['--mirror', `b${index}=${url}`]);
 }
 
 /** What any reader of all stored bytes has to do at least. */
