@@ -179,6 +179,21 @@ describe('PackBuilder', () => {
     expect(tables.map(({ blockCount }) => blockCount)).toEqual([packBlocksMax, 10]);
   });
 
+  it('ends a pack long before its table has a million chunks', () => {
+    // The size that packs have, and files that compress to next to nothing.
+    const { builder, packs } = createBuilder({ packBytes: 16 * 1024 * 1024 });
+    const chunk = Buffer.alloc(257);
+    const id = world.keys.ids.idOf(0, chunk);
+    const most = 1 << 17;
+    for (let count = 0; count < most + 5; count++) {
+      chunk.copy(builder.room());
+      builder.takeRoom(chunk.byteLength, 0, id);
+    }
+    builder.finish();
+    expect(packs.map(({ chunkCount }) => chunkCount)).toEqual([most, 5]);
+    expect(packs.map((pack) => openPack(pack, world).table.chunkCount)).toEqual([most, 5]);
+  });
+
   it('uses a buffer again if it is large enough, and never shows what was in it', () => {
     const spare = new SharedArrayBuffer(4 * 1024 * 1024);
     new Uint8Array(spare).fill(0x5a);

@@ -1,10 +1,4 @@
-import {
-  packChunksMax,
-  type ChunkId,
-  type PackName,
-  type Random,
-  type RepositoryId,
-} from '../base/index.ts';
+import { type ChunkId, type PackName, type Random, type RepositoryId } from '../base/index.ts';
 import { BlockCompressor } from '../compression/index.ts';
 import { sealInto, sealTagBytes, type IdKind, type RepositoryKeys } from '../crypto/index.ts';
 import { assert } from '../errors/index.ts';
@@ -37,6 +31,12 @@ export interface PackBuilderOptions {
 }
 
 /**
+ * Far fewer than a pack may have: the table of a million chunks, which is copied some times on its
+ * way, takes more memory than the pack.
+ */
+const chunksMax = 1 << 17;
+
+/**
  * Gathers chunks into blocks and blocks into a pack (docs/format.md section 7). Bytes are copied
  * once on their way in, at most: `room` gives the place in the open block to read a file into.
  */
@@ -65,7 +65,7 @@ export class PackBuilder {
   takeRoom(length: number, kind: IdKind, id: ChunkId): void {
     this.#table.addChunk(kind, length, id);
     this.#plainBytes += length;
-    if (this.#plainBytes >= this.#options.blockBytes || this.#table.full) this.finishBlock();
+    if (this.#plainBytes >= this.#options.blockBytes || this.#isFull) this.finishBlock();
   }
 
   /** Adds a chunk whose bytes are elsewhere. */
@@ -79,7 +79,7 @@ export class PackBuilder {
   addBlock(plain: Uint8Array, kind: IdKind, ids: Uint8Array, lengths: Uint32Array): void {
     this.finishBlock();
     // Then the chunks of the block stay together with it.
-    if (this.#table.chunkCount + lengths.length > packChunksMax) this.finish();
+    if (this.#table.chunkCount + lengths.length > chunksMax) this.finish();
     lengths.forEach((length, at) =>
       this.#table.addChunk(kind, length, ids.subarray(at * 32, at * 32 + 32)),
     );
@@ -122,7 +122,11 @@ export class PackBuilder {
     this.#packBytes += sealedBytes;
     this.#table.finishBlock(codec, sealedBytes, plain.byteLength);
     // Blocks that compress to next to nothing fill the table long before the pack.
-    if (this.#packBytes >= this.#options.packBytes || this.#table.full) this.#finishPack(pack);
+    if (this.#packBytes >= this.#options.packBytes || this.#isFull) this.#finishPack(pack);
+  }
+
+  get #isFull(): boolean {
+    return this.#table.full || this.#table.chunkCount >= chunksMax;
   }
 
   #purpose(): 'data' | 'trees' {
