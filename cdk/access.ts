@@ -60,7 +60,7 @@ export function listObjects(deployment: Deployment, mirror: MirrorDeployment): P
   ];
 }
 
-/** Writing objects, never deleting them; locks can be made longer, not shorter. */
+/** Writing objects, never deleting them. */
 export function writeObjects(
   deployment: Deployment,
   mirror: MirrorDeployment,
@@ -69,14 +69,29 @@ export function writeObjects(
   if (mirror.kind === 'other') return [];
   const place = bucketPlaceOf(deployment, mirror);
   return [
+    new PolicyStatement({ actions: ['s3:PutObject'], resources: objectArns(place, keys) }),
+    ...extendLocks(deployment, mirror),
+  ];
+}
+
+/** The parts of a mirror that are locked. */
+const lockedKeys: readonly string[] = ['packs/*', 'journal/*', 'payloads/*', 'checkpoints/*'];
+
+/**
+ * Locking what is kept, for as long as the deployment says and no longer. Without the right to bypass
+ * it, which nobody has, S3 takes no date before the one that stands.
+ */
+export function extendLocks(deployment: Deployment, mirror: MirrorDeployment): PolicyStatement[] {
+  if (mirror.kind === 'other' || mirror.objectLock === undefined) return [];
+  return [
     new PolicyStatement({
-      actions: [
-        's3:PutObject',
-        ...(mirror.objectLock === undefined
-          ? []
-          : ['s3:PutObjectRetention', 's3:GetObjectRetention']),
-      ],
-      resources: objectArns(place, keys),
+      actions: ['s3:PutObjectRetention'],
+      resources: objectArns(bucketPlaceOf(deployment, mirror), lockedKeys),
+      conditions: {
+        NumericLessThanEqualsIfExists: {
+          's3:object-lock-remaining-retention-days': String(mirror.objectLock.days),
+        },
+      },
     }),
   ];
 }
@@ -110,8 +125,8 @@ export function tableArnsOf(deployment: Deployment, tableName: string): TableArn
 
 /** The partitions of the table (docs/journal.md) that whoever has no key may write. */
 export const keylessPartitions: readonly string[] = ['ledger', 'lease', 'event', 'counter'];
-/** Partitions of which a client deletes items: health of what was pruned, payloads that are folded. */
-export const clearedPartitions: readonly string[] = ['ledger', 'payload'];
+/** Those besides the ledger in which a client adds items. */
+const rowPartitions: readonly string[] = ['meta', 'entry', 'payload', 'lease', 'event', 'counter'];
 
 export function readTable({ table, index }: TableArns): PolicyStatement {
   return new PolicyStatement({
@@ -137,18 +152,49 @@ export function writeLedger({ table }: TableArns): PolicyStatement {
   });
 }
 
-/** A client adds rows. What it may delete are items that can be made anew, and no row. */
+/** What a client may say of a copy: not when it was verified, nor when it is to be. */
+const clientAttributes: readonly string[] = [
+  'pk',
+  'sk',
+  'bytes',
+  'state',
+  'life',
+  'dueAt',
+  'dueIn',
+  'notStored',
+];
+
+/**
+ * A client adds rows. What it may delete are items that can be made anew, and no row. Of copies it
+ * says what it has stored or found; that one was verified, workers say.
+ */
 export function writeRows({ table }: TableArns): PolicyStatement[] {
   return [
     new PolicyStatement({
       actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
       resources: [table],
+      conditions: onlyIn(rowPartitions),
     }),
     // A batch may hold deletions, and DynamoDB asks for no other right for them.
     new PolicyStatement({
       actions: ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem'],
       resources: [table],
-      conditions: onlyIn(clearedPartitions),
+      conditions: onlyIn(['payload']),
+    }),
+    new PolicyStatement({
+      actions: [
+        'dynamodb:PutItem',
+        'dynamodb:UpdateItem',
+        'dynamodb:BatchWriteItem',
+        'dynamodb:DeleteItem',
+      ],
+      resources: [table],
+      conditions: {
+        'ForAllValues:StringEquals': {
+          'dynamodb:LeadingKeys': ['ledger'],
+          'dynamodb:Attributes': clientAttributes,
+        },
+      },
     }),
   ];
 }

@@ -16,7 +16,7 @@ export function checkDeployment(deployment: Deployment): void {
     ...unless(regionPattern.test(region), `region "${region}" is no region of AWS`),
     ...unless(mirrors.length > 0 && mirrors.length <= mirrorsMax, `1 to ${mirrorsMax} mirrors`),
     ...unless(new Set(names).size === names.length, 'two mirrors have one name'),
-    ...mirrors.flatMap(faultsOfMirror),
+    ...mirrors.flatMap((mirror) => faultsOfMirror(mirror, verification.maxAgeDays)),
     ...unless(isBetween(verification.everyMinutes, 1, 1440), 'everyMinutes: 1 to 1440'),
     ...unless(isBetween(verification.maxAgeDays, 1, 3650), 'maxAgeDays: 1 to 3650'),
     ...unless(verification.bytesPerRunMax > 0, 'bytesPerRunMax must be above 0'),
@@ -30,7 +30,7 @@ export function checkDeployment(deployment: Deployment): void {
   if (wrong.length > 0) throw new Error(`deployment.ts cannot be deployed: ${wrong.join('; ')}`);
 }
 
-function faultsOfMirror(mirror: MirrorDeployment): readonly string[] {
+function faultsOfMirror(mirror: MirrorDeployment, maxAgeDays: number): readonly string[] {
   const of = `mirror "${mirror.name}"`;
   const common = unless(mirrorPattern.test(mirror.name), `${of}: 1 to 20 of a-z, 0-9 and -`);
   if (mirror.kind === 'other') {
@@ -49,6 +49,10 @@ function faultsOfMirror(mirror: MirrorDeployment): readonly string[] {
     ...unless(
       objectLock === undefined || isBetween(objectLock.days, 1, 36_500),
       `${of}: objectLock of 1 to 36500 days`,
+    ),
+    ...unless(
+      objectLock === undefined || objectLock.days > maxAgeDays,
+      `${of}: objectLock must be longer than maxAgeDays, or it ends before it is renewed`,
     ),
     ...unless(
       objectLock === undefined || bucket === undefined,

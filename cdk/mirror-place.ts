@@ -24,7 +24,10 @@ export function urlOf(deployment: Deployment, mirror: MirrorDeployment): string 
   if (mirror.kind === 'other') return mirror.url;
   const { bucket, region } = bucketPlaceOf(deployment, mirror);
   const path = mirror.prefix === undefined ? '' : `/${mirror.prefix}`;
-  return `s3://${bucket}${path}?region=${region}`;
+  const { objectLock } = mirror;
+  const lock =
+    objectLock === undefined ? '' : `&lock-days=${objectLock.days}&lock-mode=${objectLock.mode}`;
+  return `s3://${bucket}${path}?region=${region}${lock}`;
 }
 
 /** The ARN of objects in a mirror; `keys` are relative to its prefix and may end in `*`. */

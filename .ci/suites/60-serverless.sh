@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The stacks deployed into an emulator of AWS, with the commands of docs/deploy.md: functions run in
-# Node, schedules and queues fire, and what policies do not allow is refused. Needs Python 3.11 or
-# newer, PyPI and openssl.
+# The functions of cdk/ under the runtime client of AWS Lambda against real servers; then the stacks
+# deployed into an emulator of AWS, with the commands of docs/deploy.md: schedules and queues fire, and
+# what policies do not allow is refused. Needs Python 3.11 or newer, PyPI, openssl, what
+# 30-services.sh needs, cmake, make and g++; what it builds is kept as there.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -14,6 +15,11 @@ trap 'rm -rf "$work"' EXIT
 if ! python3 -m venv "$work/venv" ||
   ! "$work/venv/bin/pip" install --quiet -r test/deployed/requirements.txt; then
   echo 'The emulator cannot be installed'
+  echo '0 passed, 1 failed'
+  exit 1
+fi
+if ! node test/services/main.ts install >/dev/null; then
+  echo 'The servers or the runtime client cannot be built'
   echo '0 passed, 1 failed'
   exit 1
 fi

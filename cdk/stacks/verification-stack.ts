@@ -14,6 +14,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { WorkerMirror, WorkerSettings } from '../../src/lambdas/shared/worker-settings.ts';
 import {
+  extendLocks,
   listObjects,
   objectKeys,
   readMarker,
@@ -139,6 +140,7 @@ export class VerificationStack extends Stack {
         readTable(this.#table),
         writeLedger(this.#table),
         ...readObjects(this.#deployment, mirror),
+        ...extendLocks(this.#deployment, mirror),
         ...readSecret(this, this.#deployment, mirror, 'reader'),
         sendTo([verify.queue, heal.queue]),
         receiveFrom(verify.queue),

@@ -69,8 +69,10 @@ export {
   fitsFilter,
   listEntries,
   listSnapshots,
+  eventDays,
   parseSnapshotPath,
   readFile,
+  recentEvents,
   repositoryHealth,
   reportLosses,
   repositoryStats,
@@ -79,6 +81,7 @@ export {
   snapshotCopies,
   type FoundEntry,
   type MirrorHealth,
+  type RecentEvent,
   type RepositoryHealth,
   type RepositoryStats,
   type SourceHealth,
@@ -100,6 +103,7 @@ export { runRestore, type RestoreOptions, type RestoreSummary } from './restore/
 export type { Mirror } from './mirror/index.ts';
 export {
   CappedStore,
+  lockingStoreIn,
   openStore,
   parseS3Url,
   probeStore,

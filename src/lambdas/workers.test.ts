@@ -5,6 +5,7 @@ import {
   WorkerWorld,
   worldRepository,
 } from '../../test/support/worker-world.ts';
+import { clientRow } from '../../test/support/client-row.ts';
 import { seededBytes } from '../../test/support/seeded-random.ts';
 import { encodeWork, VersionsError } from '../core/index.ts';
 import { runHealer } from './healer/run-healer.ts';
@@ -107,6 +108,17 @@ describe('a round of all workers', () => {
     expect(await events()).toEqual([`paid ${first}`]);
     await plan();
     expect(world.take('heal m2').Records).toEqual([]);
+  });
+
+  it('pays at once what becomes a debt after it was verified, and asks once in a while', async () => {
+    const [first = ''] = keys;
+    await round();
+    await world.mirror('m2').memory.delete(first);
+    await world.catalog.ledger.setState(first, world.mirror('m2').id, 'debt', world.clock.now());
+    expect((await plan()).debts).toBe(1);
+    expect((await plan()).debts).toBe(0);
+    expect(await heal('m2')).toEqual(noFailures);
+    expect(await events()).toEqual([`paid ${first}`]);
   });
 
   it('asks for nothing twice while it is being worked off, and again before the age is over', async () => {
@@ -340,5 +352,29 @@ describe('the reporter', () => {
       'Versions test: m2 cannot be reached',
       'Versions test: m2 cannot be reached',
     ]);
+  });
+
+  it('tells of a client that is silent for longer than was promised, until it saves again', async () => {
+    const save = async (writer: string): Promise<void> => {
+      const tip = await world.catalog.tip();
+      const about = { tip, at: world.clock.now(), repository: worldRepository };
+      await world.catalog.append(clientRow(writer, about), tip);
+    };
+    const [laptop, server] = ['1a'.repeat(16), '2b'.repeat(16)] as const;
+    await save(laptop);
+    await save(server);
+    await world.clock.advance(47 * hour);
+    await round();
+    await save(server);
+    expect((await report()).sent).toEqual([]);
+    await world.clock.advance(2 * hour);
+    await report();
+    await report();
+    expect(world.published).toMatchObject([{ subject: 'Versions test: 1 clients are silent' }]);
+    expect(world.published[0]?.text).toContain(`${laptop}: 49 hours`);
+    expect(world.metric('ClientsSilent')).toEqual([0, 1, 1]);
+    await save(laptop);
+    await report();
+    expect(world.metric('ClientsSilent').at(-1)).toBe(0);
   });
 });

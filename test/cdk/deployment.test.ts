@@ -9,7 +9,7 @@ import cdkJson from '../../cdk/cdk.json' with { type: 'json' };
 const deployment: Deployment = {
   ...shipped,
   mirrors: [
-    { kind: 's3', name: 'here', objectLock: { mode: 'governance', days: 30 } },
+    { kind: 's3', name: 'here', objectLock: { mode: 'governance', days: 40 } },
     { kind: 's3', name: 'far', region: 'eu-west-1', prefix: 'a/b' },
     { kind: 's3', name: 'old', bucket: 'was-there-before' },
     { kind: 'other', name: 'b2', url: 's3://mine?region=x&endpoint=https://b2', price: 'b2' },
@@ -198,9 +198,9 @@ describe('who may do what', () => {
       allowing(role, action).map(({ Condition }) => Condition?.[condition]);
     for (const action of ['dynamodb:DeleteItem', 'dynamodb:BatchWriteItem'])
       for (const role of ['Roleclient', 'Roleprune'])
-        expect(partitionsOf(role, action)).toEqual([
-          { 'dynamodb:LeadingKeys': [partitions.ledger, partitions.payloads] },
-        ]);
+        expect(
+          partitionsOf(role, action).flatMap((each) => (each as Json)['dynamodb:LeadingKeys']),
+        ).toEqual([partitions.payloads, partitions.ledger]);
     for (const worker of ['Planner', 'Verifier', 'Healer', 'Reporter']) {
       expect(allowing(worker, 'dynamodb:DeleteItem')).toEqual([]);
       for (const action of ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:BatchWriteItem']) {
@@ -267,6 +267,13 @@ describe('a deployment that cannot work', () => {
         ],
       },
       /"there" exists/,
+    ],
+    [
+      'a lock that ends before it is renewed',
+      {
+        mirrors: [{ kind: 's3', name: 'abc', objectLock: { mode: 'compliance', days: 30 } }],
+      },
+      /longer than maxAgeDays/,
     ],
     [
       'an empty budget',

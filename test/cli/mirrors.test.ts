@@ -100,6 +100,11 @@ describe('a mirror that was away', () => {
     const well = await json('status');
     expect(well.code).toBe(0);
     expect(well.summary['packsByCopies']).toEqual([0, 0, well.summary['packs']]);
+    expect(well.documents.filter(({ type }) => type === 'event').length).toBeGreaterThan(0);
+    expect(well.summary['events']).toMatchObject({ paid: expect.any(Number) });
+    const story = await machine.run(['status']);
+    expect(story.stdout).toMatch(/events of the last 30 days: \d+ paid/);
+    expect(story.stdout).toMatch(/ paid +two +[a-z]+\/.* Copied from one/);
     expect((await json('mirror', 'sync')).summary).toMatchObject({ objects: 0, left: 0 });
   });
 });

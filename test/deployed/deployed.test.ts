@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -10,16 +10,16 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { SubscribeCommand, SNSClient } from '@aws-sdk/client-sns';
-import {
-  CreateQueueCommand,
-  GetQueueAttributesCommand,
-  ReceiveMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
+import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCatalog } from '../../src/core/index.ts';
+import { resolveTemplate } from '../support/cloud-template.ts';
+import { isAllowed, rightsOf } from '../support/policy-evaluator.ts';
+import { requestsOf, type RecordedCall } from '../support/recorded-call.ts';
 import { Emulator, type Ran, root } from './emulator.ts';
+import { FarBucket } from './far-bucket.ts';
+import { listenTo } from './notice-queue.ts';
 
 const program = process.env['VERSIONS_MINISTACK'] ?? '';
 const certificate = {
@@ -34,16 +34,18 @@ const names: readonly Name[] = ['one', 'two'];
 let aws: Emulator;
 let s3: S3Client;
 let queues: SQSClient;
+let far: FarBucket;
 beforeAll(async () => {
+  far = await FarBucket.start();
   aws = await Emulator.start(program, certificate);
   Object.assign(process.env, aws.env, { PATH: process.env['PATH'] });
-  const { endpoint, region } = aws;
-  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+  const { endpoint, region, credentials } = aws;
   s3 = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
   queues = new SQSClient({ endpoint, region, credentials });
 });
 afterAll(async () => {
   await aws[Symbol.asyncDispose]();
+  await far[Symbol.asyncDispose]();
 });
 
 async function well(ran: Promise<Ran>): Promise<Ran> {
@@ -55,7 +57,10 @@ const cdk = (...args: string[]): Promise<Ran> =>
   well(
     aws.run('cdk', ['--no-notices', '--output', aws.path('cdk.out'), ...args], {
       cwd: `${root}cdk`,
-      env: { VERSIONS_DEPLOYMENT: `${root}test/deployed/deployment.ts` },
+      env: {
+        VERSIONS_DEPLOYMENT: `${root}test/deployed/deployment.ts`,
+        VERSIONS_TEST_FAR: far.url,
+      },
     }),
   );
 const catalogUrl = (): string =>
@@ -64,7 +69,7 @@ const asClient = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_PROFILE
 /** The program, with the rights of the client's role and no others. */
 const versions = (...args: string[]): Promise<Ran> =>
   aws.run(process.execPath, [`${root}bin/versions.js`, ...args], {
-    env: asClient,
+    env: { ...asClient, ...aws.recorded('client') },
   });
 
 async function get(name: Name, key: string): Promise<Buffer | undefined> {
@@ -97,20 +102,9 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
   throw new Error(`It did not come so far that ${what}:\n${aws.log.slice(-6000)}`);
 }
 
-const fromTopics = JSON.stringify({
-  Version: '2012-10-17',
-  Statement: [
-    {
-      Effect: 'Allow',
-      Principal: { Service: 'sns.amazonaws.com' },
-      Action: 'sqs:SendMessage',
-      Resource: '*',
-    },
-  ],
-});
 const packs: string[] = [];
 const before = new Map<string, Buffer>();
-let notices: string;
+let told: () => Promise<string>;
 
 describe('docs/deploy.md', () => {
   it('deploys in two commands', async () => {
@@ -127,29 +121,20 @@ describe('docs/deploy.md', () => {
         '[profile account]',
         'aws_access_key_id = test',
         'aws_secret_access_key = test',
+        ...far.profile('far'),
         '',
       ].join('\n'),
     );
-    const { QueueUrl = '' } = await queues.send(
-      new CreateQueueCommand({ QueueName: 'notices', Attributes: { Policy: fromTopics } }),
-    );
-    notices = QueueUrl;
-    const wanted = { QueueUrl, AttributeNames: ['QueueArn' as const] };
-    const { Attributes } = await queues.send(new GetQueueAttributesCommand(wanted));
-    const { endpoint, region } = aws;
-    const topics = new SNSClient({
-      endpoint,
-      region,
-      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    });
-    await topics.send(
-      new SubscribeCommand({
-        TopicArn: `arn:aws:sns:${region}:000000000000:versions-home`,
-        Protocol: 'sqs',
-        Endpoint: Attributes?.QueueArn,
-      }),
-    );
-    topics.destroy();
+    const topic = `arn:aws:sns:${aws.region}:000000000000:versions-home`;
+    told = await listenTo(topic, aws, queues);
+    const { endpoint, region, credentials } = aws;
+    const secrets = new SecretsManagerClient({ endpoint, region, credentials });
+    for (const role of ['reader', 'healer'] as const) {
+      const SecretId = `versions/home/far/${role}`;
+      const SecretString = JSON.stringify(far[role]);
+      await secrets.send(new PutSecretValueCommand({ SecretId, SecretString }));
+    }
+    secrets.destroy();
     expect(readFileSync(aws.path('outputs.json'), 'utf8')).toContain('Repository');
   });
 
@@ -158,25 +143,59 @@ describe('docs/deploy.md', () => {
     for (let number = 0; number < 3; number += 1) {
       await writeFile(aws.path('data', `file ${number}`), randomBytes(20_000_000));
     }
-    await well(versions('init', '--from-cdk-outputs', 'outputs.json'));
+    const credentials = ['--credentials', 'far=profile:far'];
+    await well(versions('init', '--from-cdk-outputs', 'outputs.json', ...credentials));
     await well(versions('backup', 'data'));
     expect((await keysOf('one')).toSorted()).toEqual((await keysOf('two')).toSorted());
     packs.push(...(await keysOf('one')).filter((key) => key.startsWith('packs/')));
     expect(packs.length).toBeGreaterThan(3);
     for (const key of packs) before.set(key, (await get('one', key)) ?? Buffer.alloc(0));
+    for (const key of packs) expect(far.read(key)).toEqual(before.get(key));
   });
 
-  it('gives the client no right to delete', async () => {
+  it('lets the client destroy nothing, whatever it tries', async () => {
     const script = `
-      import { DeleteObjectCommand, GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
-      const client = new S3Client({ forcePathStyle: true });
-      const at = { Bucket: '${buckets.one}', Key: '${packs[0]}' };
-      await client.send(new GetObjectCommand(at));
-      await client.send(new DeleteObjectCommand(at)).catch(({ name }) => console.log(name));
+      import * as sdk from '@aws-sdk/client-s3';
+      const client = new sdk.S3Client({ forcePathStyle: true });
+      const Bucket = '${buckets.one}';
+      const at = { Bucket, Key: '${packs[3]}' };
+      const { Versions: [{ VersionId }] } =
+        await client.send(new sdk.ListObjectVersionsCommand({ Bucket, Prefix: at.Key }));
+      const until = { Mode: 'GOVERNANCE', RetainUntilDate: new Date() };
+      const rules = [{ ID: 'all', Status: 'Enabled', Filter: {}, Expiration: { Days: 1 } }];
+      for (const command of [
+        new sdk.DeleteObjectCommand(at),
+        new sdk.DeleteObjectCommand({ ...at, VersionId }),
+        new sdk.DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key: at.Key, VersionId }] } }),
+        new sdk.PutObjectRetentionCommand({ ...at, BypassGovernanceRetention: true, Retention: until }),
+        new sdk.PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Suspended' } }),
+        new sdk.PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: rules } }),
+        new sdk.DeleteBucketPolicyCommand({ Bucket }),
+        new sdk.PutObjectCommand({ ...at, Key: 'quarantine/' + at.Key, Body: 'x' }),
+      ]) {
+        const { name } = await client.send(command).then(
+          ({ Errors }) => ({ name: Errors?.[0]?.Code ?? 'done' }), (error) => error);
+        console.log(command.constructor.name, name);
+      }
+      await client.send(new sdk.PutObjectCommand({ ...at, Body: 'Pay me' }));
+      const { Body } = await client.send(new sdk.GetObjectCommand({ ...at, VersionId }));
+      console.log((await Body.transformToByteArray()).length);
     `;
     const args = ['--input-type=module', '--eval', script];
     const { stdout } = await well(aws.run(process.execPath, args, { cwd: root, env: asClient }));
-    expect(stdout.trim()).toBe('AccessDenied');
+    const lines = stdout.trim().split('\n');
+    // What it wrote over lies below, and comes back in the next step.
+    expect(lines.pop()).toBe(String(before.get(packs[3] ?? '')?.length));
+    expect(lines).toHaveLength(8);
+    for (const line of lines) expect(line).toMatch(/Command AccessDenied$/);
+    for (const role of ['reader', 'healer'] as const) {
+      const { put, remove } = await far.attempts(far[role], packs[3] ?? '');
+      expect([role, put, remove]).toEqual([
+        role,
+        role === 'healer' ? 'done' : 'AccessDenied',
+        'AccessDenied',
+      ]);
+    }
   });
 
   it('reads everything without being told to', async () => {
@@ -187,12 +206,12 @@ describe('docs/deploy.md', () => {
       for await (const { object, lastVerified } of catalog.ledger.copies({ state: 'stored' })) {
         if (object.startsWith('packs/') && lastVerified !== undefined) read += 1;
       }
-      return read === names.length * packs.length;
+      return read === (names.length + 1) * packs.length;
     });
   });
 
   it('heals by schedule what is damaged and what is gone, and tells of what is lost', async () => {
-    const [damaged = '', gone = '', lost = ''] = packs;
+    const [damaged = '', gone = '', lost = '', overwritten = ''] = packs;
     const bytes = Buffer.from(before.get(damaged) ?? '');
     bytes.fill(0, 1000, 90_000);
     await destroy('one', damaged);
@@ -200,36 +219,48 @@ describe('docs/deploy.md', () => {
     await s3.send(new PutObjectCommand({ Bucket: buckets.one, Key: key, Body: bytes }));
     await destroy('two', gone);
     for (const name of names) await destroy(name, lost);
+    far.remove(lost);
+    far.remove(damaged);
+    far.replace(gone, bytes.subarray(0, 5000));
     // As if a month had passed: all of them are due.
     await using catalog = await openCatalog(catalogUrl());
     const due: Parameters<typeof catalog.ledger.setDue>[0][number][] = [];
     for await (const { object, mirror } of catalog.ledger.copies()) {
       due.push({ object, mirror, nextDue: Date.now() });
     }
-    expect(due.length).toBeGreaterThanOrEqual(2 * packs.length);
+    expect(due.length).toBeGreaterThanOrEqual(3 * packs.length);
     await catalog.ledger.setDue(due);
     await until('two copies are whole again', async () => {
       const one = await get('one', damaged);
       const two = await get('two', gone);
-      return before.get(damaged)?.equals(one ?? Buffer.alloc(0)) === true && two !== undefined;
+      const isHere = before.get(damaged)?.equals(one ?? Buffer.alloc(0)) === true;
+      const areThere = [damaged, gone].every((each) =>
+        before.get(each)?.equals(far.read(each) ?? Buffer.alloc(0)),
+      );
+      return isHere && two !== undefined && areThere;
     });
     expect(await get('two', gone)).toEqual(before.get(gone));
-    expect((await keysOf('one')).filter((each) => each.startsWith('quarantine/'))).toHaveLength(1);
+    const aside = (await keysOf('one')).filter((each) => each.startsWith('quarantine/'));
+    expect(aside.map((each) => each.includes(damaged) || each.includes(overwritten))).toEqual([
+      true,
+      true,
+    ]);
     for (const each of packs.slice(3)) {
       for (const name of names) expect(await get(name, each)).toEqual(before.get(each));
+      expect(far.read(each)).toEqual(before.get(each));
     }
     const events = await catalog.ledger.events(100);
-    expect(events.map(({ kind, object }) => `${kind} ${object}`)).toEqual(
-      expect.arrayContaining([`healed ${damaged}`, `healed ${gone}`]),
+    expect(events.map(({ kind, object, by }) => `${kind} ${object} ${by}`)).toEqual(
+      expect.arrayContaining([
+        `healed ${damaged} healer of one`,
+        `healed ${gone} healer of two`,
+        `healed ${damaged} healer of far`,
+        `healed ${gone} healer of far`,
+        `healed ${overwritten} healer of one`,
+      ]),
     );
-    let told = '';
-    await until('somebody was told', async () => {
-      const wanted = { QueueUrl: notices, MaxNumberOfMessages: 10 };
-      const { Messages = [] } = await queues.send(new ReceiveMessageCommand(wanted));
-      told += Messages.map(({ Body }) => Body).join('\n');
-      return told.includes('no good copy');
-    });
-    expect(told).toContain(lost);
+    await until('somebody was told', async () => (await told()).includes('no good copy'));
+    expect(await told()).toContain(lost);
     // No function was refused anything.
     expect(aws.log).not.toMatch(/AccessDenied|not authorized/);
   });
@@ -237,8 +268,16 @@ describe('docs/deploy.md', () => {
   it('tells the story in versions status', async () => {
     const { stdout, code } = await versions('status', '--json');
     const lines = stdout.trim().split('\n');
-    const summary = JSON.parse(lines.at(-1) ?? '{}') as { packsByCopies: number[] };
-    expect([code, summary.packsByCopies]).toEqual([21, [1, 0, packs.length - 1]]);
+    const summary = JSON.parse(lines.at(-1) ?? '{}') as {
+      packsByCopies: number[];
+      events: Record<string, number>;
+    };
+    expect(summary.events['healed']).toBeGreaterThanOrEqual(5);
+    expect(summary.events['lost']).toBeGreaterThanOrEqual(1);
+    const page = (await versions('status')).stdout;
+    expect(page).toMatch(/events of the last 30 days: .*\d+ healed/);
+    expect(page).toContain('healer of far: Copied from ');
+    expect([code, summary.packsByCopies]).toEqual([21, [1, 0, 0, packs.length - 1]]);
     // Somebody had a copy after all.
     const [lost = ''] = packs.slice(2);
     const at = { Bucket: buckets.one, Key: prefixes.one + lost };
@@ -248,6 +287,54 @@ describe('docs/deploy.md', () => {
       const path = aws.path('data', `file ${number}`);
       expect(readFileSync(aws.path('back') + path).equals(readFileSync(path))).toBe(true);
     }
+  });
+
+  it('made no call that its policies do not allow, partitions and attributes of the table included', () => {
+    const place = { account: '000000000000', region: aws.region, queues: aws.endpoint };
+    const resources = readdirSync(aws.path('cdk.out'))
+      .filter((name) => name.endsWith('.template.json'))
+      .flatMap((name) =>
+        resolveTemplate(
+          JSON.parse(readFileSync(aws.path('cdk.out', name), 'utf8')) as Record<string, unknown>,
+          place,
+        ),
+      );
+    const roleOf = new Map(
+      resources.flatMap(({ type, properties }) => {
+        const { FunctionName: name, Role: role } = properties;
+        const own = String(role).split('/').at(-1) ?? '';
+        return type === 'AWS::Lambda::Function' ? [[String(name), own] as const] : [];
+      }),
+    ).set('client', 'versions-home-client');
+    const { host } = new URL(aws.endpoint);
+    const seen = new Map<string, number>();
+    const refused = new Set<string>();
+    for (const line of readFileSync(aws.calls, 'utf8').trim().split('\n')) {
+      const call = JSON.parse(line) as RecordedCall;
+      const role = roleOf.get(call.who);
+      if (call.at !== host || role === undefined) continue;
+      const rights = rightsOf(role, resources);
+      for (const request of requestsOf(call, place)) {
+        const what = `${call.who} ${request.action}`;
+        seen.set(what, (seen.get(what) ?? 0) + 1);
+        // `init` tries out what it may do there, and may not: that is what it wants to know.
+        if (request.resource.includes('/quarantine/probe-')) continue;
+        if (!isAllowed(rights, request)) refused.add(`${what} ${JSON.stringify(request)}`);
+      }
+    }
+    expect([...refused]).toEqual([]);
+    const callers = new Set([...seen.keys()].map((what) => what.split(' ')[0] ?? ''));
+    expect([...callers].toSorted()).toEqual([...roleOf.keys()].toSorted());
+    for (const what of [
+      'client s3:PutObject',
+      'client dynamodb:PutItem',
+      'versions-home-planner sqs:SendMessage',
+      'versions-home-verifier-one dynamodb:UpdateItem',
+      'versions-home-verifier-far secretsmanager:GetSecretValue',
+      'versions-home-healer-two s3:PutObject',
+      'versions-home-reporter sns:Publish',
+    ])
+      expect([...seen.keys()]).toContain(what);
   });
 
   it('goes away again, and leaves what is stored', async () => {

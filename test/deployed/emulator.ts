@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { freePort } from '../support/free-port.ts';
 
 export const root: string = fileURLToPath(new URL('../../', import.meta.url));
@@ -31,6 +31,8 @@ export interface Ran {
 export class Emulator implements AsyncDisposable {
   readonly directory: string = mkdtempSync(join(tmpdir(), 'versions-deployed-'));
   readonly region: string = 'eu-central-1';
+  /** Those of the account itself, which nothing is refused. */
+  readonly credentials = { accessKeyId: 'test', secretAccessKey: 'test' } as const;
   readonly #certificate: Certificate;
   #child: ChildProcess | undefined;
   #port = 0;
@@ -58,6 +60,21 @@ export class Emulator implements AsyncDisposable {
     return join(this.directory, ...parts);
   }
 
+  /** Where the calls are written that functions make, and programs that are `recorded`. */
+  get calls(): string {
+    return this.path('calls.jsonl');
+  }
+
+  /** What makes a program of Node.js write its calls down. */
+  recorded(who: string): Record<string, string> {
+    const recorder = pathToFileURL(`${root}test/support/record-calls.ts`).href;
+    return {
+      NODE_OPTIONS: `--import=${recorder}`,
+      VERSIONS_CALLS: this.calls,
+      VERSIONS_CALLER: who,
+    };
+  }
+
   /** What programs get to see; the keys are those of the account itself. */
   get env(): Record<string, string> {
     return {
@@ -72,8 +89,8 @@ export class Emulator implements AsyncDisposable {
       AWS_ENDPOINT_URL: this.endpoint,
       AWS_REGION: this.region,
       AWS_EC2_METADATA_DISABLED: 'true',
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
+      AWS_ACCESS_KEY_ID: this.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: this.credentials.secretAccessKey,
       NODE_EXTRA_CA_CERTS: this.#certificate.cert,
     };
   }
@@ -112,6 +129,7 @@ export class Emulator implements AsyncDisposable {
       stdio: ['ignore', log, log],
       env: {
         ...this.env,
+        ...this.recorded('emulator'),
         AUTH: 'true',
         USE_SSL: '1',
         MINISTACK_SSL_CERT: this.#certificate.cert,

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { installRuntimeClient } from './programs.ts';
 import type { ServiceName } from './service.ts';
 import {
   environmentOf,
@@ -18,7 +19,8 @@ const usage = `Usage:
   node test/services/main.ts start [NAME…]              run until Ctrl-C; prints the addresses
   node test/services/main.ts run [NAME…] -- CMD [ARG…]  run CMD beside them; its exit code is the result
 
-NAME: ${serviceNames.join(', ')}; all, unless named.
+NAME: ${serviceNames.join(', ')}; all, unless named. Without a name, the program
+with which AWS Lambda runs functions is installed too.
 CMD finds the addresses in variables: VERSIONS_TEST_MINIO_1=http://127.0.0.1:PORT and so on, the
 directories of their data in VERSIONS_TEST_MINIO_1_DATA, process ids in VERSIONS_TEST_MINIO_1_PID;
 credentials and region in the variables that AWS SDKs read.
@@ -34,6 +36,7 @@ async function main([action, ...rest]: readonly string[]): Promise<number> {
   if (action === 'install' && dashes < 0) {
     const programs = await installServices(names);
     for (const { file, args } of programs) console.log([file, ...args].join(' '));
+    if (rest.length === 0) console.log(await installRuntimeClient());
     return 0;
   }
   if (action === 'start' && dashes < 0) return start(names);

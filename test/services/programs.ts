@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cached } from './cache.ts';
@@ -14,6 +14,8 @@ export interface Program {
 const minioVersion = 'v0.0.0-20260212201848-7aac2a2c5b7c';
 const versitygwVersion = 'v1.7.0';
 const dynamodbVersion = '3.1.0';
+const runtimeClientVersion = '4.0.2';
+const nodeHeadersVersion = '1.9.0';
 /** Where the SQLite inside looks for its native code. */
 const nativePathProperty = ['sqlite4java', 'library', 'path'].join('.');
 
@@ -38,6 +40,61 @@ export async function installDynamodb(): Promise<Program> {
   const launcher = fileURLToPath(new URL('dynamodb-on-loopback.java', import.meta.url));
   const args = ['-Xmx1g', `-D${nativePathProperty}=${libraries}`];
   return { file: 'java', args: [...args, '-cp', `${libraries}/*`, launcher] };
+}
+
+/**
+ * The program with which AWS Lambda runs functions of Node.js: as it comes from npm, its native part
+ * compiled here against the headers of Node-API alone, so that nothing else is fetched. Needs cmake,
+ * make and g++.
+ */
+export async function installRuntimeClient(): Promise<string> {
+  const directory = await cached(`aws-lambda-ric-${runtimeClientVersion}`, async (work) => {
+    const dependencies = {
+      'aws-lambda-ric': runtimeClientVersion,
+      'node-api-headers': nodeHeadersVersion,
+    };
+    writeFileSync(join(work, 'package.json'), JSON.stringify({ private: true, dependencies }));
+    const silent = ['--no-audit', '--no-fund', '--ignore-scripts', '--omit=dev'];
+    await run('npm', ['install', ...silent], { directory: work });
+    const client = join(work, 'node_modules/aws-lambda-ric');
+    await run('sh', ['scripts/preinstall.sh'], { directory: client });
+    // Included, and nothing in them used: they are part of no package.
+    const unused = join(work, 'unused');
+    mkdirSync(unused);
+    for (const name of ['node.h', 'uv.h', 'v8.h']) writeFileSync(join(unused, name), '');
+    const built = join(client, 'deps/artifacts');
+    const includes = [
+      unused,
+      join(work, 'node_modules/node-addon-api'),
+      join(work, 'node_modules/node-api-headers/include'),
+      join(built, 'include'),
+    ].map((path) => `-I${path}`);
+    const libraries = ['libaws-lambda-runtime.a', 'libcurl.a'].map((name) =>
+      join(built, 'lib', name),
+    );
+    const native = ['-std=c++17', '-O1', '-fPIC', '-shared', '-DNODE_GYP_MODULE_NAME=rapid_client'];
+    await run(
+      'g++',
+      [
+        ...native,
+        ...includes,
+        'src/native/rapid-client.cc',
+        ...libraries,
+        '-pthread',
+        '-o',
+        'rapid-client.node',
+      ],
+      { directory: client },
+    );
+    const kept = join(work, 'client');
+    mkdirSync(kept);
+    for (const name of ['index.mjs', 'package.json', 'rapid-client.node']) {
+      copyFileSync(join(client, name), join(kept, name));
+    }
+    // Nothing else of what was fetched and built is needed to run it.
+    rmSync(join(work, 'node_modules'), { recursive: true });
+  });
+  return join(directory, 'client/index.mjs');
 }
 
 async function goProgram(name: string, module: string, version: string): Promise<Program> {

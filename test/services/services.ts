@@ -21,11 +21,11 @@ const minio: ServiceKind = {
 const versitygw: ServiceKind = {
   install: installVersitygw,
   args: ({ port, data }) => {
-    const versions = `${data}-versions`;
-    mkdirSync(versions, { recursive: true });
+    const [versions, users] = [`${data}-versions`, `${data}-users`];
+    for (const directory of [versions, users]) mkdirSync(directory, { recursive: true });
     const access = ['--access', credentials.accessKeyId, '--secret', credentials.secretAccessKey];
     const listen = ['--port', `127.0.0.1:${port}`, '--region', credentials.region, '--quiet'];
-    return [...listen, ...access, 'posix', '--versioning-dir', versions, data];
+    return [...listen, ...access, '--iam-dir', users, 'posix', '--versioning-dir', versions, data];
   },
   readyPath: '/',
 };

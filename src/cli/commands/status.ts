@@ -1,4 +1,10 @@
-import { type RepositoryHealth, repositoryHealth, type SourceHealth } from '../../core/index.ts';
+import {
+  recentEvents,
+  type RepositoryHealth,
+  repositoryHealth,
+  type SourceHealth,
+} from '../../core/index.ts';
+import { countsOf, eventDocument, eventLines } from '../output/event-lines.ts';
 import {
   formatBytes,
   formatCount,
@@ -13,25 +19,35 @@ import { renderTable } from '../output/text-table.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { openForReading } from '../setup/open-session.ts';
 
-/** One page: what was saved when, on how many mirrors, how they do, and what to do next. */
+/** Shown as documents, the newest first. */
+const eventsMax = 100;
+
+/**
+ * One page: what was saved when, on how many mirrors, how they do, what was done to them lately, and
+ * what to do next.
+ */
 export async function run(session: Session): Promise<CommandResult> {
   const { output, context, measures } = session;
   await using opened = await openForReading(session);
-  const health = await repositoryHealth(opened.repository, context.clock.now());
+  const now = context.clock.now();
+  const health = await repositoryHealth(opened.repository, now);
+  const events = await recentEvents(opened.repository, now);
   const next = stepsOf(health);
   for (const source of health.sources) output.document(sourceDocument(source));
   for (const mirror of health.mirrors) output.document(mirrorDocument(mirror));
+  for (const event of events.slice(0, eventsMax)) output.document(eventDocument(event));
   const sections = [
     sourceLines(session, health.sources),
     copiesLines(health),
     mirrorTable(health.mirrors, health.packs, measures),
+    eventLines(events, measures),
     next.length === 0 ? ['Nothing to do.'] : ['next:', ...next.map((step) => `  ${step}`)],
   ];
   for (const line of sections.filter(({ length }) => length > 0).flatMap(spaced)) output.line(line);
   const { packs, packsByCopies, mirrorsMin, mirrorsPresent } = health;
   return {
     exitCode: exitCodeOf(health),
-    summary: { packs, packsByCopies, mirrorsMin, mirrorsPresent, next },
+    summary: { packs, packsByCopies, mirrorsMin, mirrorsPresent, events: countsOf(events), next },
   };
 }
 

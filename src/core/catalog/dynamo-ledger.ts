@@ -1,5 +1,6 @@
 import type { MirrorId } from '../base/index.ts';
 import { isHex16 } from '../base/index.ts';
+import { isVersionsError } from '../errors/index.ts';
 import { catalogReadOnly } from './catalog-errors.ts';
 import {
   boundsOf,
@@ -43,11 +44,17 @@ const writesAtOnce = 16;
 const pageItems = 100;
 const eventsMax = 1_000_000;
 
-/** The ledger of a `DynamoCatalog`: an item for each copy, and one for each object that is not live. */
+/**
+ * The ledger of a `DynamoCatalog`: an item for each copy, and one for each object that is not live.
+ * A role may be refused to say when a copy was verified (docs/threat-model.md): then everything else
+ * is written as it is, and what others have said of it stays.
+ */
 export class DynamoLedger implements Ledger {
   readonly #table: DynamoTable;
   readonly #isReadOnly: boolean;
   readonly #leases: DynamoLeases;
+  /** False once the table has refused to take from this role when something was verified. */
+  #tellsTimes = true;
 
   constructor(table: DynamoTable, { readOnly }: { readonly readOnly: boolean }) {
     this.#table = table;
@@ -58,7 +65,14 @@ export class DynamoLedger implements Ledger {
   async record(copies: readonly LedgerCopy[]): Promise<void> {
     for (const copy of copies) assertCopy(copy);
     this.#assertWritable();
-    await this.#table.putAll(copies.map(itemOfCopy));
+    const timed = copies.filter(isTimed);
+    const others = copies.filter((copy) => !isTimed(copy));
+    await this.#table.putAll(others.map(itemOfCopy));
+    await this.#unlessRefused(
+      timed.length > 0,
+      () => this.#table.putAll(timed.map(itemOfCopy)),
+      () => eachAtOnce(timed, (copy) => this.#putState(copy, undefined)),
+    );
     const lives = new Map(copies.map(({ object, life }) => [object, life]));
     for (const life of ['condemned', 'swept'] as const) {
       const objects = [...lives].filter(([, each]) => each === life).map(([object]) => object);
@@ -89,35 +103,14 @@ export class DynamoLedger implements Ledger {
 
   async setState(object: string, mirror: MirrorId, state: CopyState, at: number): Promise<void> {
     const lastVerified = isLookedAt(state) ? at : undefined;
-    assertCopy({ object, bytes: 0, life: 'live', mirror, state, lastVerified });
+    const copy: LedgerCopy = { object, bytes: 0, life: 'live', mirror, state, lastVerified };
+    assertCopy(copy);
     this.#assertWritable();
-    const set = [
-      '#state = :state',
-      '#bytes = if_not_exists(#bytes, :none)',
-      'dueAt = if_not_exists(dueAt, :since)',
-    ];
-    const remove: string[] = [];
-    const values: Attributes = {
-      ':state': text(state),
-      ':none': number(0),
-      ':since': text(dueAtOf(object, undefined)),
-    };
-    if (lastVerified !== undefined) {
-      set.push('lastVerified = :at');
-      values[':at'] = number(lastVerified);
-    }
-    if (isVerifiable(state)) {
-      set.push('dueIn = :list');
-      values[':list'] = text(dueListOf(object, mirror));
-    } else remove.push('dueIn');
-    if (state === 'stored') remove.push('notStored');
-    else set.push('notStored = :state');
-    const removal = remove.length === 0 ? '' : ` REMOVE ${remove.join(', ')}`;
-    await this.#table.update(copyKey(object, mirror), {
-      expression: `SET ${set.join(', ')}${removal}`,
-      names: { '#state': 'state', '#bytes': 'bytes' },
-      values,
-    });
+    await this.#unlessRefused(
+      lastVerified !== undefined,
+      () => this.#putState(copy, lastVerified),
+      () => this.#putState(copy, undefined),
+    );
   }
 
   async due(mirror: MirrorId, now: number, limit: number): Promise<readonly LedgerCopy[]> {
@@ -222,6 +215,57 @@ export class DynamoLedger implements Ledger {
     return found;
   }
 
+  async #putState(
+    { object, mirror, state, bytes }: LedgerCopy,
+    lastVerified: number | undefined,
+  ): Promise<void> {
+    const set = [
+      '#state = :state',
+      '#bytes = if_not_exists(#bytes, :bytes)',
+      'dueAt = if_not_exists(dueAt, :since)',
+    ];
+    const remove: string[] = [];
+    const values: Attributes = {
+      ':state': text(state),
+      ':bytes': number(bytes),
+      ':since': text(dueAtOf(object, undefined)),
+    };
+    if (lastVerified !== undefined) {
+      set.push('lastVerified = :at');
+      values[':at'] = number(lastVerified);
+    }
+    if (isVerifiable(state)) {
+      set.push('dueIn = :list');
+      values[':list'] = text(dueListOf(object, mirror));
+    } else remove.push('dueIn');
+    if (state === 'stored') remove.push('notStored');
+    else set.push('notStored = :state');
+    const removal = remove.length === 0 ? '' : ` REMOVE ${remove.join(', ')}`;
+    await this.#table.update(copyKey(object, mirror), {
+      expression: `SET ${set.join(', ')}${removal}`,
+      names: { '#state': 'state', '#bytes': 'bytes' },
+      values,
+    });
+  }
+
+  /** Writes with times, as long as that is not refused; without them it may be allowed. */
+  async #unlessRefused(
+    hasTimes: boolean,
+    withTimes: () => Promise<void>,
+    without: () => Promise<void>,
+  ): Promise<void> {
+    if (!hasTimes || this.#tellsTimes) {
+      try {
+        await withTimes();
+        return;
+      } catch (error) {
+        if (!hasTimes || !isVersionsError(error, 'Denied')) throw error;
+      }
+    }
+    await without();
+    this.#tellsTimes = false;
+  }
+
   #assertWritable(): void {
     if (this.#isReadOnly) throw catalogReadOnly(this.#table.location);
   }
@@ -318,6 +362,11 @@ export class DynamoLedger implements Ledger {
       return [copyOfItem(item, { object, mirror }, life)];
     });
   }
+}
+
+/** Says when the copy was looked at, or is to be. */
+function isTimed({ lastVerified, nextDue }: LedgerCopy): boolean {
+  return lastVerified !== undefined || nextDue !== undefined;
 }
 
 function eventOf(item: DynamoItem): LedgerEvent {

@@ -15,6 +15,7 @@ export {
   type RepositoryHealth,
   type SourceHealth,
 } from './repository-health.ts';
+export * from './recent-events.ts';
 export * from './repository-stats.ts';
 export * from './run-heal.ts';
 export * from './run-verify.ts';

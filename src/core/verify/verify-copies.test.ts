@@ -58,12 +58,32 @@ describe('verifyCopies', () => {
   it('reads every byte once, writes nothing, and notes when to read again', async () => {
     const result = await verify();
     const bytes = contents.reduce((sum, content) => sum + content.byteLength, 0);
-    expect(result).toEqual({ good: 6, bytesRead: bytes, archived: 0, bad: [], left: [] });
+    const counts = { archived: 0, locked: 0 };
+    expect(result).toEqual({ good: 6, bytesRead: bytes, ...counts, bad: [], left: [] });
     expect(mirror.store.count('put') + mirror.store.count('delete')).toBe(0);
     const row = await rowOf(first);
     expect(row).toMatchObject({ state: 'stored', lastVerified: clock.now() });
     expect(row?.nextDue).toBeGreaterThan(clock.now() + 0.8 * maxAgeMs - 1);
     expect(row?.nextDue).toBeLessThan(clock.now() + 0.95 * maxAgeMs);
+  });
+
+  it('locks anew what is good and not condemned, and no lock that fails makes a copy bad', async () => {
+    const asked: string[] = [];
+    const locking = {
+      locks: (key: string) => key !== third,
+      extendLock: async (key: string) => {
+        asked.push(key);
+        if (key === second) throw new VersionsError('Denied', 'STORE_DENIED', 'Not allowed');
+      },
+    };
+    await replace(keys[3] ?? '', seededBytes('other', 1000));
+    await ledger.setLife([first], 'condemned');
+    const monitor = new CollectingMonitor();
+    const result = await verify({ locking, monitor });
+    expect(result).toMatchObject({ good: 5, locked: 2 });
+    expect(asked.toSorted()).toEqual([second, keys[4] ?? '', keys[5] ?? ''].toSorted());
+    expect(monitor.problems.map(({ code }) => code)).toEqual(['STORE_DENIED']);
+    expect(await rowOf(second)).toMatchObject({ state: 'stored' });
   });
 
   it('tells damaged, missing and unreadable copies apart, and goes on', async () => {

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/index.ts';
 import type { CopyState, Ledger, LedgerCopy } from '../catalog/index.ts';
+import { isVersionsError } from '../errors/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import type { FindingKind, Monitor } from '../monitor/index.ts';
 import type { Judge } from './judge.ts';
@@ -13,9 +14,17 @@ export interface VerifyCopiesOptions {
   readonly clock: Clock;
   readonly monitor: Monitor;
   readonly maxAgeMs: number;
+  /** For a mirror that locks what it keeps: how. */
+  readonly locking?: Locking | undefined;
   /** False when there is no time left for another copy. */
   readonly hasTime: () => boolean;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What can lock objects against deletion. */
+export interface Locking {
+  locks(key: string): boolean;
+  extendLock(key: string, options: { readonly signal?: AbortSignal | undefined }): Promise<void>;
 }
 
 export interface VerifiedCopies {
@@ -23,6 +32,8 @@ export interface VerifiedCopies {
   readonly bytesRead: number;
   /** Copies that lie in an archive: nothing is known of them. */
   readonly archived: number;
+  /** Good and archived copies that are locked for as long again as if they were stored now. */
+  readonly locked: number;
   /** Copies that somebody should heal, or that could not be read this time. */
   readonly bad: readonly BadWorkCopy[];
   /** Copies for which there was no time. */
@@ -38,8 +49,10 @@ const readsAtOnce = 2;
 
 /**
  * Reads copies of one mirror whole, and notes in the ledger what each was like and when to read it
- * again. Writes nothing to any mirror. One copy that cannot be read stops nothing; when time runs
- * out, the rest is given back. Doing it twice does no harm.
+ * again. Writes no object. Where the mirror locks what it keeps, a copy that is good or archived is
+ * locked anew, unless it is condemned: so a lock lasts as long as its object is needed. One copy that
+ * cannot be read stops nothing; when time runs out, the rest is given back. Doing it twice does no
+ * harm.
  */
 export async function verifyCopies(
   mirror: Mirror,
@@ -51,6 +64,7 @@ export async function verifyCopies(
   let good = 0;
   let archived = 0;
   let bytesRead = 0;
+  let locked = 0;
   const work = async (): Promise<void> => {
     while (options.hasTime()) {
       options.signal?.throwIfAborted();
@@ -65,15 +79,35 @@ export async function verifyCopies(
       if (read.bad?.kind === 'archived') {
         archived += 1;
         await postpone(mirror, copy, options);
+        if (await lockAnew(copy, options)) locked += 1;
         continue;
       }
       await note(mirror, copy, read.bad?.kind, options);
-      if (read.bad === undefined) good += 1;
-      else bad.push({ ...copy, kind: read.bad.kind, detail: read.bad.detail });
+      if (read.bad === undefined) {
+        good += 1;
+        if (await lockAnew(copy, options)) locked += 1;
+      } else bad.push({ ...copy, kind: read.bad.kind, detail: read.bad.detail });
     }
   };
   await Promise.all(Array.from({ length: readsAtOnce }, work));
-  return { good, bytesRead, archived, bad, left: waiting };
+  return { good, bytesRead, archived, locked, bad, left: waiting };
+}
+
+/** False if there is nothing to lock, or no way to. A lock that cannot be renewed makes no copy bad. */
+async function lockAnew(
+  { object }: WorkCopy,
+  { ledger, locking, monitor, signal }: VerifyCopiesOptions,
+): Promise<boolean> {
+  if (locking === undefined || !locking.locks(object)) return false;
+  if ((await ledger.lifeOf(object)) !== 'live') return false;
+  try {
+    await locking.extendLock(object, { signal });
+    return true;
+  } catch (error) {
+    if (!isVersionsError(error) || isVersionsError(error, 'Cancelled', 'Internal')) throw error;
+    monitor.problem(error);
+    return false;
+  }
 }
 
 /** The state that the ledger gives a copy of which verify saw this. */

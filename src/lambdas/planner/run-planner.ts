@@ -115,7 +115,9 @@ async function askForDebts(
   const now = clock.now();
   const debts: WorkCopy[] = [];
   for await (const copy of ledger.copies({ mirror: mirror.id, state: 'debt' })) {
-    if (copy.life === 'swept' || (copy.nextDue !== undefined && copy.nextDue > now)) continue;
+    // What is due later than asking puts it was due as a good copy, before it became a debt.
+    const { nextDue = 0 } = copy;
+    if (copy.life === 'swept' || (nextDue > now && nextDue <= now + againMs)) continue;
     debts.push({ object: copy.object, bytes: copy.bytes });
     if (debts.length === debtsMax) break;
   }

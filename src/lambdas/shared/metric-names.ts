@@ -13,6 +13,7 @@ export type MetricName =
   | 'CopiesOwed'
   | 'CopiesPlanned'
   | 'CopiesVerified'
+  | 'LocksExtended'
   | 'ObjectsLost'
   | 'ObjectsWithMoreCopies'
   | 'ObjectsWithOneCopy'

@@ -1,5 +1,11 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { encodeWork, judgeFor, verifyCopies, type WorkMessage } from '../../core/index.ts';
+import {
+  encodeWork,
+  judgeFor,
+  lockingStoreIn,
+  verifyCopies,
+  type WorkMessage,
+} from '../../core/index.ts';
 import { metricsLine } from '../shared/metrics.ts';
 import type { RunTime } from '../shared/run-time.ts';
 import type { Surroundings } from '../shared/surroundings.ts';
@@ -28,6 +34,7 @@ async function verifyMessage(message: WorkMessage, place: Workplace): Promise<vo
     clock: surroundings.clock,
     monitor,
     maxAgeMs: settings.maxAgeDays * dayMs,
+    locking: lockingStoreIn(own.store),
     hasTime: time.hasTime,
     signal: time.signal,
   });
@@ -46,6 +53,7 @@ async function verifyMessage(message: WorkMessage, place: Workplace): Promise<vo
       CopiesVerified: result.good + result.bad.length,
       CopiesFoundBad: result.bad.length,
       BytesVerified: result.bytesRead,
+      ...(result.locked === 0 ? {} : { LocksExtended: result.locked }),
     }),
   );
 }
