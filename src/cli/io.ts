@@ -1,4 +1,5 @@
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
+import { isAbsolute } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 
 /** A stream that may be a terminal. */
@@ -31,9 +32,21 @@ export function processIo(): Io {
     },
     env: process.env,
     directory: workingDirectory(),
-    home: process.env['HOME'] || homedir(),
+    home: homeDirectory(),
     now: () => Date.now(),
   };
+}
+
+/** A HOME that is empty or relative would put keys and mirrors wherever one happens to be. */
+function homeDirectory(): string {
+  const home = process.env['HOME'] ?? '';
+  if (isAbsolute(home)) return home;
+  try {
+    const { homedir } = userInfo();
+    return isAbsolute(homedir) ? homedir : '/';
+  } catch {
+    return '/';
+  }
 }
 
 /** The working directory may have been removed; absolute paths still have a meaning then. */

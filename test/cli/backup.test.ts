@@ -1,4 +1,5 @@
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Machine, outcomeOf } from './machine.ts';
 
@@ -131,6 +132,32 @@ describe('backup', () => {
     expect(stdout).toBe('hello\n');
   });
 
+  it('refuses a time before 1970, which would close the repository to everybody', async () => {
+    const { code, stderr } = await machine.run(['backup', 'data', '--time', '1969-12-31']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('before 1970')]);
+    expect((await machine.run(['snapshots'])).code).toBe(0);
+  });
+
+  it('refuses a PATH that is empty, and a command that is', async () => {
+    const empty = await machine.run(['backup', '']);
+    expect([empty.code, empty.stderr]).toEqual([
+      2,
+      expect.stringContaining('PATH to save is empty'),
+    ]);
+    const none = await machine.run(['backup', '--stdin-name', 'x', '--']);
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('No command stands')]);
+  });
+
+  it('saves a link as one and says so, but what it leads to if a slash follows', async () => {
+    await symlink('data', machine.path('link'));
+    const one = await machine.run(['backup', 'link']);
+    expect(one.stderr).toContain(`to save what it leads to: ${machine.path('link')}/`);
+    const other = await machine.run(['backup', 'link/', '--json']);
+    expect(other.summary).toMatchObject({ filesNew: 3, exitCode: 0 });
+    expect(other.stdout).not.toContain('symbolic link');
+    expect(await listed()).toContain('a.txt');
+  });
+
   it('says with 3 that a path is missing, and saves the rest', async () => {
     const { summary, documents } = await machine.run(['backup', 'data', 'gone', '--json']);
     expect(summary).toMatchObject({ exitCode: 3, missingPaths: 1, filesNew: 3 });
@@ -175,6 +202,13 @@ describe('backup', () => {
 });
 
 describe('backup of a stream', () => {
+  it('belongs to who saves it, by name', async () => {
+    await machine.run(['backup', '--stdin-name', 'x'], { stdin: 'x' });
+    const { documents } = await machine.run(['ls', 'latest', '--json']);
+    const { uid, username } = userInfo();
+    expect(documents[0]).toMatchObject({ path: '/x', uid, user: username });
+  });
+
   const cat = (name: string): Promise<{ stdout: string; code: number | null }> =>
     machine.run(['cat', `latest:/${name}`]);
 

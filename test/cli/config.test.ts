@@ -1,3 +1,5 @@
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitErrorIn, Machine } from './machine.ts';
 
@@ -35,6 +37,10 @@ describe('the configuration file', () => {
     expect(await path([], xdg)).toBe('/xdg/versions/config.toml');
     expect(await path([], { XDG_CONFIG_HOME: 'relative' })).toBe(machine.path(configFile));
     expect(await path([], {})).toBe(machine.path(configFile));
+    // Else the key would lie wherever one happens to be.
+    const own = join(userInfo().homedir, '.config/versions/config.toml');
+    expect(await path([], { HOME: 'relative' })).toBe(own);
+    expect(await path([], { HOME: '' })).toBe(own);
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitErrorIn, type JsonLine, Machine } from './machine.ts';
@@ -201,7 +201,33 @@ describe('restore', () => {
     await machine.write({ 'out/a.txt': 'mine', 'out/extra': 'e' });
     await machine.run(['restore', source, '-t', 'out', '--overwrite', 'never']);
     expect(await readFile(machine.path('out/a.txt'), 'utf8')).toBe('mine');
-    await machine.run(['restore', source, '-t', 'out', '-n', '--delete']);
+    await rm(machine.path('out/sub/b.txt'));
+    await machine.write({ 'out/sub/b.txt/': '' });
+    await symlink(machine.path('data/sub'), machine.path('out/link'));
+    const would = await machine.run([
+      'restore',
+      source,
+      '-t',
+      'out',
+      '-n',
+      '-v',
+      '--delete',
+      '--json',
+    ]);
+    expect(would.documents.filter(({ type }) => type === 'item')).toMatchObject([
+      { action: 'restored', path: 'a.txt' },
+      { action: 'deleted', path: 'extra' },
+      { action: 'deleted', path: 'link' },
+    ]);
+    expect(would.summary).toMatchObject({
+      filesRestored: 1,
+      filesUnchanged: 1,
+      filesDeleted: 2,
+      problems: 1,
+    });
+    expect(would.summary['exitCode']).toBe(3);
+    await rm(machine.path('out/sub'), { recursive: true });
+    await rm(machine.path('out/link'));
     expect(await readFile(machine.path('out/extra'), 'utf8')).toBe('e');
     const { summary } = await machine.run([
       'restore',

@@ -49,6 +49,14 @@ export function parseArguments(argv: readonly string[]): ParsedArguments {
   }
   const separator = argv.indexOf('--');
   const tail = separator === -1 || !flags.has('stdin-name') ? [] : argv.slice(separator + 1);
+  // `-- $CMD` where CMD is not set: standard input is not what was meant.
+  if (separator === argv.length - 1 && separator !== -1 && flags.has('stdin-name')) {
+    throw new UsageError(
+      'USAGE',
+      'No command stands behind "--"',
+      'versions help backup shows one',
+    );
+  }
   return {
     command: found.command,
     operands: found.operands.slice(0, found.operands.length - tail.length),

@@ -1,4 +1,4 @@
-import { lstat, readFile } from 'node:fs/promises';
+import { lstat, readFile, realpath, stat } from 'node:fs/promises';
 import { posix, resolve } from 'node:path';
 import {
   type ByteString,
@@ -8,6 +8,7 @@ import {
   systemErrorCode,
   VersionsError,
 } from '../../core/index.ts';
+import { safeText } from '../output/safe-text.ts';
 import type { Session } from '../session.ts';
 import { isWithin, type OwnPlace } from './own-places.ts';
 
@@ -18,9 +19,11 @@ export async function sourcePaths(session: Session): Promise<ByteString[]> {
   const { io, operands, settings } = session;
   const paths: ByteString[] = [];
   for (const operand of operands) {
-    const path = resolve(io.directory, operand);
+    if (operand === '') throw emptyPath();
+    const path = await withoutLink(operand, resolve(io.directory, operand));
     await refuseMangledName(path);
     paths.push(byteStringFromText(path));
+    await noteLink(session, path);
   }
   for (const file of settings.list('files-from')) {
     paths.push(...(await readPathList(session, file)));
@@ -59,6 +62,36 @@ export function refuseOwnPlaces(paths: readonly ByteString[], places: readonly O
       `${displayPath(path)} is ${own.path === path ? '' : 'in '}${own.what}, which is never saved`,
       { hint: 'name other paths; a mirror is copied by adding another mirror' },
     );
+  }
+}
+
+/** What `"$DIR"` becomes where DIR is not set: taken for the working directory, it would save the wrong things. */
+function emptyPath(): VersionsError {
+  return new VersionsError('Usage', 'USAGE', 'A PATH to save is empty', {
+    hint: 'is a variable not set? "." is the directory that you are in',
+  });
+}
+
+/** `LINK/` and `LINK/.` mean the directory, as for every other program. */
+async function withoutLink(operand: string, path: string): Promise<string> {
+  if (!/\/\.?$/.test(operand)) return path;
+  try {
+    return (await stat(path)).isDirectory() ? await realpath(path) : path;
+  } catch {
+    return path;
+  }
+}
+
+/** A link is saved as what it is. Whoever names one may have meant what it leads to. */
+async function noteLink({ output }: Session, path: string): Promise<void> {
+  try {
+    if (!(await lstat(path)).isSymbolicLink()) return;
+    const shown = safeText(path);
+    const isDirectory = (await stat(path)).isDirectory();
+    const other = isDirectory ? `${shown}/` : safeText(await realpath(path));
+    output.note(`${shown} is a symbolic link and saved as one; to save what it leads to: ${other}`);
+  } catch {
+    // What is missing is told by the scan.
   }
 }
 

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, realpath, rename, unlink } from 'node:fs/promises';
+import { link, open, realpath, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemErrorCode } from '../../core/index.ts';
+import { makeDirectories, systemErrorCode } from '../../core/index.ts';
 
 const privateMode = 0o600;
-const privateDirectoryMode = 0o700;
 
 /** What file systems without hard links answer. */
 const noHardLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']);
@@ -49,7 +48,7 @@ export async function createFile(path: string, text: string): Promise<boolean> {
 }
 
 async function writeTemporary(path: string, text: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true, mode: privateDirectoryMode });
+  await makeDirectories(dirname(path));
   const temporary = join(dirname(path), `.tmp-${randomBytes(8).toString('hex')}`);
   const file = await open(temporary, 'wx', privateMode);
   try {

@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { VersionsError } from '../../core/index.ts';
+import { makeDirectories, VersionsError } from '../../core/index.ts';
 
 const waitMs = 60_000;
 
@@ -12,7 +11,7 @@ const waitMs = 60_000;
  */
 export async function lockConfiguration(configFile: string): Promise<Disposable> {
   const path = join(dirname(configFile), '.lock');
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDirectories(dirname(path));
   const { DatabaseSync } = await import('node:sqlite');
   const database = new DatabaseSync(path, { timeout: waitMs });
   try {

@@ -38,6 +38,11 @@ export function timeSetting(settings: Settings, name: string): number | undefine
   const text = settings.text(name);
   if (text === undefined) return undefined;
   const time = parseTime(text);
+  if (time !== undefined && time < 0) {
+    throw new VersionsError('Usage', 'INVALID_SETTING', `--${name} must not be before 1970`, {
+      hint: 'a snapshot has the time since 1970; those of the files in it may be older',
+    });
+  }
   if (time !== undefined) return time;
   throw new VersionsError(
     'Usage',

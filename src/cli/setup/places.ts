@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { MirrorConfig, RepositoryConfig, RepositoryPlaces } from '../../core/index.ts';
+import {
+  makeDirectories,
+  type MirrorConfig,
+  type RepositoryConfig,
+  type RepositoryPlaces,
+} from '../../core/index.ts';
 import type { Io } from '../io.ts';
 import type { Settings } from '../options/settings.ts';
 import { locationsOf } from './locations.ts';
@@ -84,5 +88,5 @@ export async function makePrivateDirectories(
     // A place that the user named is not made up of thin air: it may be a disk that is not mounted.
     ...mirrors.filter((path) => path.startsWith(`${data}/`)).map((path) => dirname(path)),
   ];
-  for (const directory of directories) await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (const directory of directories) await makeDirectories(directory);
 }

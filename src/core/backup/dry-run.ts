@@ -1,5 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectoriesSync } from '../base/index.ts';
 import type { Context, Repository } from '../repository/index.ts';
 import { LinkTable } from './link-table.ts';
 import { openLocalState } from './open-local-state.ts';
@@ -22,7 +23,7 @@ export async function dryRun(
   const began = clock.elapsed();
   await repository.loadIndex(context.signal);
   using state = await openLocalState(repository);
-  mkdirSync(repository.cacheDir, { recursive: true, mode: 0o700 });
+  makeDirectoriesSync(repository.cacheDir);
   const directory = mkdtempSync(join(repository.cacheDir, 'dry-run-'));
   try {
     const source = sourceIdOf(repository, options);

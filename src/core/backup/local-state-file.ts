@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeDirectoriesSync } from '../base/index.ts';
 
 /** Bump it when anything in the tables changes: the state is then simply made anew. */
 const schemaVersion = 4;
@@ -18,7 +19,7 @@ const ownerOnly = 0o600;
  * alone: it holds names in clear.
  */
 export function openStateFile(path: string): DatabaseSync {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeDirectoriesSync(dirname(path));
   // SQLite gives the files beside it the same mode.
   closeSync(openSync(path, 'a', ownerOnly));
   chmodSync(path, ownerOnly);

@@ -36,6 +36,8 @@ export async function runBackup(
   options: BackupOptions,
   context: Context,
 ): Promise<BackupSummary> {
+  const { time = 0 } = options;
+  assert(Number.isSafeInteger(time) && time >= 0, 'The time of a snapshot is not before 1970');
   if (options.dryRun) return dryRun(repository, options, context);
   repository.assertWritable();
   return withLocalDisk(() => save(repository, options, context));

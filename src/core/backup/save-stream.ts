@@ -11,6 +11,9 @@ import { wrapInPath } from './wrap-in-path.ts';
 export async function saveStream(work: BackupWork, input: StreamInput): Promise<Saved> {
   const { pool, trees, session, repository, context, startMs } = work;
   const path = streamPath(input.name);
+  // It belongs to whoever saves it, as it would if it had been written to a file first.
+  const uid = process.geteuid?.() ?? 0;
+  const gid = process.getegid?.() ?? 0;
   const file = await storeStream({
     stream: input.stream,
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a part of a byte string
@@ -18,8 +21,8 @@ export async function saveStream(work: BackupWork, input: StreamInput): Promise<
     pool,
     trees,
     mtimeSeconds: Math.floor(startMs / 1000),
-    uid: 0,
-    gid: 0,
+    uid,
+    gid,
     onBytes: (bytes) => context.monitor.count('bytesDone', bytes),
   });
   await input.finished;
@@ -48,8 +51,8 @@ export async function saveStream(work: BackupWork, input: StreamInput): Promise<
     },
     bytes: file.bytes,
     missing: [],
-    uids: new Set(),
-    gids: new Set(),
+    uids: new Set([uid]),
+    gids: new Set([gid]),
     stop: undefined,
   };
 }

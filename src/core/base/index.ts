@@ -4,3 +4,4 @@ export * from './bytes.ts';
 export * from './clock.ts';
 export * from './ids.ts';
 export * from './limits.ts';
+export { makeDirectories, makeDirectoriesSync } from './make-directories.ts';

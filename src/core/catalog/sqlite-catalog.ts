@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { fromHex, type LineageId, type ObjectHash } from '../base/index.ts';
+import { fromHex, makeDirectoriesSync, type LineageId, type ObjectHash } from '../base/index.ts';
 import { systemErrorCode } from '../errors/index.ts';
 import { assertRow, mayAppend } from './append-check.ts';
 import type { Catalog, EntryRow, MetaValue, Tip } from './catalog.ts';
@@ -204,7 +204,7 @@ function identityOf(path: string): string | undefined {
 /** Makes an empty file that only its owner may read, if there is none, and its directories. */
 function createFile(path: string): void {
   const directory = dirname(path);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectoriesSync(directory);
   try {
     // Only if it is new: closing a file that is there would drop locks that this process holds.
     closeSync(openSync(path, 'wx', 0o600));

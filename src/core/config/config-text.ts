@@ -30,7 +30,9 @@ export function appendRepository(
       'Conflict',
       'REPOSITORY_CONFIGURED',
       `A repository named ${repository.name} is already configured in ${options.file}`,
-      { hint: 'choose another name, or remove its section from the file' },
+      {
+        hint: `choose another name; to have its catalog again: versions connect ${repository.name}`,
+      },
     );
   }
   const body = text.endsWith('\n') ? text : `${text}\n`;

@@ -13,7 +13,7 @@ export function valueError(place: string, refusal: Refusal, given: string): Vers
     'Usage',
     'INVALID_SETTING',
     `${place} must be ${refusal.expected}, not ${JSON.stringify(given)}`,
-    { context: { place } },
+    { hint: '"versions help COMMAND" says what each flag takes', context: { place } },
   );
 }
 

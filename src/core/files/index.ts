@@ -83,7 +83,7 @@ export {
   type WriteOptions,
 } from './restore-target.ts';
 export { SpoolFile } from './spool-file.ts';
-export { targetError } from './target-error.ts';
+export { inTheWayError, targetError } from './target-error.ts';
 export * from './walk-events.ts';
 export { walk, walkSource } from './walk.ts';
 export { readXattrs, readXattrsOfFd, type Xattr } from './xattrs.ts';

@@ -6,7 +6,6 @@ import {
   fstatSync,
   fsync,
   ftruncateSync,
-  mkdirSync,
   open,
   openSync,
   read,
@@ -16,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { makeDirectoriesSync } from '../base/index.ts';
 import { systemErrorCode } from '../errors/index.ts';
 import { lockFile } from './file-lock.ts';
 import { journalError, notJournal } from './journal-errors.ts';
@@ -68,7 +68,7 @@ export const diskIo: JournalIo = {
   },
   lock(path) {
     try {
-      mkdirSync(dirname(resolve(path)), { recursive: true, mode: 0o700 });
+      makeDirectoriesSync(dirname(resolve(path)));
       return lockFile(path);
     } catch (error) {
       throw journalError(error, path);

@@ -56,6 +56,8 @@ export function sealEntry(
   context: SealingContext,
 ): SealedEntry {
   const plain = encodeRecords(records);
+  // An entry that nobody can read would close the repository to everybody, for good.
+  decodeRecords(plain);
   const plaintext = encodePayloadPlaintext(compressBlock(plain), plain.byteLength);
   if (plaintext.byteLength <= inlinePayloadBytesMax) {
     return finishEntry(plaintext, place, undefined, context);

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { toHex, type PackName } from '../base/index.ts';
+import { makeDirectoriesSync, toHex, type PackName } from '../base/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import { type ChunkTable, decodeChunkTable } from '../format/index.ts';
 import { FileJournal } from '../journal/index.ts';
@@ -107,7 +107,7 @@ export async function saveIndex(
 ): Promise<void> {
   const { state, cacheDir, recentPacks } = repository;
   if (state.tip === undefined) return;
-  mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
+  makeDirectoriesSync(cacheDir);
   const few = index.tableCount <= Math.max(unsavedChunksMax, index.imageCount / 8);
   if (few && recentPacks.complete && repository.hasSavedState) {
     await appendRecentPacks(cacheDir, recentPacks.packs);

@@ -1,6 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { RepositoryId } from '../base/index.ts';
+import { makeDirectoriesSync, type RepositoryId } from '../base/index.ts';
 import { MemoryCatalog, type Catalog, type EntryRow } from '../catalog/index.ts';
 import type { MasterBundle } from '../crypto/index.ts';
 import { isVersionsError, VersionsError, withLocalDisk } from '../errors/index.ts';
@@ -190,7 +189,7 @@ export async function assembleRepository(
   const keys = parts.bundle.repositoryKeys(config.suite);
   keys.checkConfigMac(macInput, mac);
   const { catalog, mirrors, bundle } = parts;
-  mkdirSync(cacheDir, { recursive: true, mode: 0o700 });
+  makeDirectoriesSync(cacheDir);
   const saved = loadState(statePathIn(cacheDir), config.repository);
   const usable = saved && (await catalogHolds(catalog, saved.state)) ? saved : undefined;
   const state = usable?.state ?? new RepositoryState();

@@ -1,6 +1,6 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { newId, type SessionId, type SnapshotId } from '../base/index.ts';
+import { makeDirectoriesSync, newId, type SessionId, type SnapshotId } from '../base/index.ts';
 import { assert } from '../errors/index.ts';
 import {
   decodeChunkTable,
@@ -67,7 +67,7 @@ export class WriteSession implements AsyncDisposable {
   static async begin(repository: Repository, options: SessionOptions): Promise<WriteSession> {
     const id = newId(repository.random);
     const directory = join(repository.sessionsDirectory, id);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectoriesSync(directory);
     const log = await FileJournal.open(join(directory, packLogName));
     const { signal, host, parent } = options;
     const session = new WriteSession(repository, { id, directory }, log, signal);

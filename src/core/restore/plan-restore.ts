@@ -1,7 +1,7 @@
-import { closeSync } from 'node:fs';
-import { displayPath, type ByteString, type ChunkId } from '../base/index.ts';
+import { closeSync, readdirSync } from 'node:fs';
+import { displayPath, fsPath, type ByteString, type ChunkId } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
-import { joinPath, lstatIfExists, type FileStat } from '../files/index.ts';
+import { inTheWayError, joinPath, lstatIfExists, type FileStat } from '../files/index.ts';
 import { encodeEntry, entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { FoundEntry } from '../snapshot/index.ts';
 import type { RestoreFile } from '../workers/index.ts';
@@ -167,7 +167,7 @@ class Planner {
     try {
       frame.state =
         target?.makeDirectory(frame.relative) ??
-        (this.#existing(frame.relative) ? 'existed' : 'made');
+        (this.#existing(frame.relative)?.kind === 'directory' ? 'existed' : 'made');
     } catch (error) {
       if (!isVersionsError(error, 'Source', 'Corrupt')) throw error;
       reportProblem(this.#work, error);
@@ -198,7 +198,12 @@ class Planner {
     const { counts, options } = this.#work;
     const existing = frame?.state === 'made' ? undefined : this.#existing(relative);
     if (existing !== undefined && this.#isKept(entry, existing)) {
-      counts.filesUnchanged += 1;
+      if (entry.kind === 'file') counts.filesUnchanged += 1;
+      else counts.others += 1;
+      return;
+    }
+    if (options.dryRun && existing?.kind === 'directory') {
+      reportProblem(this.#work, inTheWayError(joinPath(options.target, relative), 'directory'));
       return;
     }
     if (((entry.remarks ?? 0) & entryRemarks.contentUnreadable) !== 0) {
@@ -239,7 +244,7 @@ class Planner {
       existing.mtimeNanos === entry.mtimeNanos;
     if (sameStamp && this.#work.options.overwrite === 'if-changed') {
       this.#work.counts.filesUnchanged += 1;
-      if (!this.#work.options.dryRun) await this.#addFile(relative, entry, 'same', 0);
+      await this.#addSame(relative, entry);
       return;
     }
     if (isChunkless(entry)) return this.#addFresh(relative, entry);
@@ -254,23 +259,36 @@ class Planner {
   ): Promise<void> {
     const { existing, matches } = compared;
     const allMatch = matches.every((match) => match === 1);
-    const { counts, options, settings } = this.#work;
+    const { counts, settings } = this.#work;
     if (allMatch && existing.size === entry.size) {
       counts.filesUnchanged += 1;
-      if (!options.dryRun) await this.#addFile(relative, entry, 'same', 0);
+      await this.#addSame(relative, entry);
       return;
     }
     const inPlace = existing.linkCount === 1 && existing.uid === settings.ownUid;
     if (!inPlace) return this.#addFresh(relative, entry);
     counts.filesRestored += 1;
-    if (options.dryRun) return;
+    if (this.#isOnlySaid('restored', relative, entry)) return;
     await this.#addUses(relative, entry, 'present', matches);
   }
 
+  /** Content that is there already; its metadata may not be. */
+  async #addSame(relative: ByteString, entry: TreeEntry): Promise<void> {
+    if (!this.#isOnlySaid('unchanged', relative, entry)) {
+      await this.#addFile(relative, entry, 'same', 0);
+    }
+  }
+
+  /** Is this a dry run, which only names what would be done? */
+  #isOnlySaid(action: string, relative: ByteString, entry: TreeEntry): boolean {
+    const { dryRun } = this.#work.options;
+    if (dryRun) this.#item(action, relative, entry.size);
+    return dryRun;
+  }
+
   async #addFresh(relative: ByteString, entry: TreeEntry): Promise<void> {
-    const { counts, options } = this.#work;
-    counts.filesRestored += 1;
-    if (options.dryRun) return;
+    this.#work.counts.filesRestored += 1;
+    if (this.#isOnlySaid('restored', relative, entry)) return;
     if (isChunkless(entry)) {
       await this.#addFile(relative, entry, 'absent', 0);
       return;
@@ -358,7 +376,8 @@ class Planner {
     if (frame.names === undefined || frame.state !== 'existed' || frame.names.has(unknownNames))
       return;
     if (target === undefined && !this.#existing(frame.relative)) return;
-    for (const name of target?.list(frame.relative) ?? []) {
+    const there = target?.list(frame.relative) ?? namesIn(joinPath(options.target, frame.relative));
+    for (const name of there) {
       const path = joinPath(frame.path, name);
       const relative = joinPath(frame.relative, name);
       const existing = this.#existing(relative);
@@ -381,5 +400,10 @@ class Planner {
 const unknownNames = '/';
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
 const rootRelative = '' as ByteString;
+
+function namesIn(directory: ByteString): readonly ByteString[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- latin1 gives one character a byte
+  return readdirSync(fsPath(directory), 'latin1') as ByteString[];
+}
 
 async function* noEntries(): AsyncGenerator<TreeEntry> {}

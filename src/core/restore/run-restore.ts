@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { rootPath } from '../base/index.ts';
+import { makeDirectoriesSync, rootPath } from '../base/index.ts';
 import { withLocalDisk } from '../errors/index.ts';
 import { lookupNames, lstatIfExists, nativeCalls, RestoreTarget } from '../files/index.ts';
 import { type Context, packKey, type Repository } from '../repository/index.ts';
@@ -59,7 +59,7 @@ async function restore(
   }
   const chunks = await repository.chunks(signal);
   const found = await lookUpPath(repository, options.snapshot, options.path ?? rootPath, signal);
-  mkdirSync(repository.cacheDir, { recursive: true, mode: 0o700 });
+  makeDirectoriesSync(repository.cacheDir);
   const directory = mkdtempSync(join(repository.cacheDir, 'restore-'));
   await using pool = repository.startWorkers();
   const targetIsNew = lstatIfExists(options.target) === undefined;

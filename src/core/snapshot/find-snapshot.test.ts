@@ -103,16 +103,37 @@ describe('a snapshot', () => {
     expect(find(selector)).toBe(id);
   });
 
+  it.each([
+    ['@2026-01-03T12:00:00Z', 'bbbb'],
+    ['@2026-01-03T12:00:00.000Z', 'bbbb'],
+    ['@2026-01-03T11:59:59.999Z', 'aaaa2'],
+    ['@2026-01-03T14:00:00+02:00', 'bbbb'],
+    ['@2026-01-03 13:59+0200', 'aaaa2'],
+    ['@2026-01-03T07:00:00-05:00', 'bbbb'],
+  ])('is the last one not after %s, as programs write it', (selector, id) => {
+    const utc = snapshots.map((each, index) => ({
+      ...each,
+      time: Date.UTC(2026, 0, 1 + index, 12),
+    }));
+    expect(findSnapshot(utc, selector, {}).id.replace(/0+$/, '')).toBe(id);
+  });
+
   it('is not there before the first', () => {
     expect(codeOf(() => find('@2025-12-31'))).toBe('SNAPSHOT_NOT_FOUND');
   });
 
-  it.each(['@', '@yesterday', '@2026-13-01', '@2026-02-30', '@2026-01-01T25:00', '@2026-1-1'])(
-    'is not named by the time %s',
-    (selector) => {
-      expect(codeOf(() => find(selector))).toBe('TIME_INVALID');
-    },
-  );
+  it.each([
+    '@',
+    '@2026-02-30T10:00Z',
+    '@2026-01-01T10:00Q',
+    '@yesterday',
+    '@2026-13-01',
+    '@2026-02-30',
+    '@2026-01-01T25:00',
+    '@2026-1-1',
+  ])('is not named by the time %s', (selector) => {
+    expect(codeOf(() => find(selector))).toBe('TIME_INVALID');
+  });
 });
 
 describe('SNAP:PATH', () => {
@@ -124,6 +145,7 @@ describe('SNAP:PATH', () => {
     ['abcd:/with:colon', 'abcd', '/with:colon'],
     ['@2026-01-01T10:30', '@2026-01-01T10:30', undefined],
     ['@2026-01-01T10:30:/etc', '@2026-01-01T10:30', '/etc'],
+    ['@2026-01-01T10:30:00+01:00:/etc', '@2026-01-01T10:30:00+01:00', '/etc'],
     ['@2026-01-01:/a:/b', '@2026-01-01', '/a:/b'],
   ])('%s', (text, selector, path) => {
     const parsed = parseSnapshotPath(text);

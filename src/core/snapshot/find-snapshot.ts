@@ -81,28 +81,45 @@ function lastBefore(
   return found;
 }
 
-const timePattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?)?$/;
+const timePattern =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?)?(?<zone>Z|[+-]\d\d:?\d\d)?$/i;
 
-/** The last millisecond of the day, minute or second that is named, in local time. */
+/**
+ * The last millisecond of the day, minute or second that is named: in local time, unless it says `Z`
+ * or `+01:00` as the output for programs does.
+ */
 function endOfTime(text: string): number {
   const match = timePattern.exec(text);
-  const parts = match?.slice(1).map((part) => (part === undefined ? undefined : Number(part)));
-  const [year, month, day, hour, minute, second] = parts ?? [];
-  const time = new Date(
-    year ?? Number.NaN,
-    (month ?? 1) - 1,
-    day ?? 1,
-    hour ?? 23,
-    minute ?? 59,
-    second ?? 59,
-    999,
-  );
-  if (Number.isNaN(time.getTime()) || time.getMonth() !== (month ?? 1) - 1) {
-    throw new VersionsError('Usage', 'TIME_INVALID', `"${text}" is not a time`, {
-      hint: 'Write it like @2026-11-01 or @2026-11-01T12:30',
-    });
-  }
-  return time.getTime();
+  if (match === null) throw notATime(text);
+  const [, year, month, day, hour = '23', minute = '59', second = '59', fraction = '999'] = match;
+  const ms = Number(fraction.padEnd(3, '9').slice(0, 3));
+  const parts = [year, Number(month) - 1, day, hour, minute, second, ms].map(Number);
+  const zone = match.groups?.['zone'];
+  const utc = utcOf(parts);
+  // 31 February would be taken for 3 March.
+  if (new Date(utc).getUTCMonth() !== parts[1]) throw notATime(text);
+  return zone === undefined ? localOf(parts) : utc - offsetMs(zone);
+}
+
+function utcOf([year = 0, month = 0, ...rest]: readonly number[]): number {
+  return Date.UTC(year, month, ...rest);
+}
+
+function localOf([year = 0, month = 0, ...rest]: readonly number[]): number {
+  return new Date(year, month, ...rest).getTime();
+}
+
+/** Milliseconds east of Greenwich. */
+function offsetMs(zone: string): number {
+  const [, sign, hours, minutes] = /^([+-])(\d\d):?(\d\d)$/.exec(zone) ?? [];
+  const offset = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000;
+  return sign === '-' ? -offset : offset;
+}
+
+function notATime(text: string): VersionsError {
+  return new VersionsError('Usage', 'TIME_INVALID', `"${text}" is not a time`, {
+    hint: 'Write it like @2026-11-01, @2026-11-01T12:30 or @2026-11-01T11:30:00Z',
+  });
 }
 
 function filterText(filter: SnapshotFilter): string {

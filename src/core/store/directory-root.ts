@@ -1,5 +1,6 @@
 import { lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { makeDirectories } from '../base/index.ts';
 import { systemErrorCode, VersionsError } from '../errors/index.ts';
 import { syncDirectory } from './durable-file.ts';
 import { objectUnreadable, storeAbsent } from './store-errors.ts';
@@ -119,7 +120,7 @@ export function parentOf(relative: string): string {
 const rememberedMax = 20_000;
 
 async function createDurably(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  const first = await makeDirectories(path);
   if (first === undefined) return;
   // From the new directory's parent up to the parent of the first one that was made.
   const last = dirname(await realpath(first));
