@@ -21,6 +21,7 @@ export function koffiCalls(koffi: Koffi): NativeCalls {
   const ioctl = library.func('int ioctl(int fd, unsigned long request, void *argument)');
   // Seconds and nanoseconds of access and of modification.
   const times = BigInt64Array.of(0n, omitTime, 0n, 0n);
+  const answer = new Uint32Array(2);
   return {
     capabilities: {
       exactTimes: true,
@@ -44,8 +45,8 @@ export function koffiCalls(koffi: Koffi): NativeCalls {
       throwIfFailed(koffi, mknod(terminated(path), mode, deviceNumber(major, minor)), 'mknod');
     },
     inodeFlags(fd) {
-      const flags = new Uint32Array(2);
-      return ioctl(fd, getFlags, flags) < 0 ? undefined : (flags[0] ?? 0);
+      answer[0] = 0;
+      return ioctl(fd, getFlags, answer) < 0 ? undefined : (answer[0] ?? 0);
     },
     setInodeFlags(fd, flags) {
       throwIfFailed(koffi, ioctl(fd, setFlags, Uint32Array.of(flags, 0)), 'ioctl');

@@ -10,7 +10,7 @@ import { ContentComparer } from './content-comparer.ts';
 import { linkIdOf } from './hard-links.ts';
 import { largeXattrs } from './large-xattrs.ts';
 import { isChunkless, RestorePlan } from './plan.ts';
-import { usesOf } from './planned-uses.ts';
+import { ownUses, usesOf } from './planned-uses.ts';
 import { reportProblem, type RestoreWork } from './restore-work.ts';
 import { Selection } from './selection.ts';
 
@@ -22,7 +22,10 @@ interface Frame {
   readonly relative: ByteString;
   readonly entry: TreeEntry;
   readonly parent: Frame | undefined;
-  readonly entries: AsyncIterator<TreeEntry>;
+  readonly pages: AsyncIterator<readonly TreeEntry[]>;
+  /** The page that is being gone through, and its next entry. */
+  page: readonly TreeEntry[];
+  at: number;
   /** Everything below is restored. */
   readonly included: boolean;
   /** Made by this restore, there before, or not needed so far. */
@@ -81,7 +84,7 @@ class Planner {
     const frames = [root];
     for (let frame = frames.at(-1); frame; frame = frames.at(-1)) {
       this.#work.context.signal?.throwIfAborted();
-      const next = await this.#next(frame);
+      const next = frame.page[frame.at++] ?? (await this.#nextPage(frame));
       if (next === undefined) {
         frames.pop();
         this.#deleteOthers(frame);
@@ -93,11 +96,16 @@ class Planner {
     }
   }
 
-  /** The next entry; a page that cannot be read ends its directory, and is told. */
-  async #next(frame: Frame): Promise<TreeEntry | undefined> {
+  /** The first entry of the next page; one that cannot be read ends its directory, and is told. */
+  async #nextPage(frame: Frame): Promise<TreeEntry | undefined> {
     try {
-      const next = await frame.entries.next();
-      return next.done === true ? undefined : next.value;
+      for (;;) {
+        const { done, value } = await frame.pages.next();
+        if (done === true) return undefined;
+        frame.page = value;
+        frame.at = 1;
+        if (frame.page[0] !== undefined) return frame.page[0];
+      }
     } catch (error) {
       if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
       const shown = displayPath(frame.path);
@@ -152,7 +160,9 @@ class Planner {
       relative,
       entry,
       parent,
-      entries: tree === undefined ? noEntries() : trees.entries(new Uint8Array(tree)),
+      pages: tree === undefined ? noPages() : trees.pages(new Uint8Array(tree)),
+      page: [],
+      at: 0,
       included,
       state: 'pending',
       names: options.delete && included ? new Set() : undefined,
@@ -179,7 +189,7 @@ class Planner {
   }
 
   async #addDirectory(relative: ByteString, entry: TreeEntry): Promise<void> {
-    const extra = await largeXattrs(this.#work, relative, entry);
+    const extra = entry.xattrsRef ? await largeXattrs(this.#work, relative, entry) : noBytes;
     this.#plan.directories.add(relative, encodeEntry(entry), { extra });
   }
 
@@ -308,12 +318,16 @@ class Planner {
     let file: number | undefined;
     try {
       // Twice, because a file may have more chunks than memory: it is planned as a whole or not.
-      let writes = 0;
-      for await (const use of usesOf(this.#work, entry, matches)) if (use) writes += 1;
+      const own = ownUses(this.#work, entry, matches);
+      let writes = own?.length ?? 0;
+      if (!own) for await (const use of usesOf(this.#work, entry, matches)) if (use) writes += 1;
       if (state === 'created' && target) closeSync(target.openForWriting(relative).fd);
       file = await this.#addFile(relative, entry, state, writes);
-      for await (const { location, offset, id } of usesOf(this.#work, entry, matches))
-        this.#plan.uses.add(location, file, offset, id);
+      const { uses } = this.#plan;
+      for (const { location, offset, id } of own ?? []) uses.add(location, file, offset, id);
+      if (own) return;
+      for await (const use of usesOf(this.#work, entry, matches))
+        uses.add(use.location, file, use.offset, use.id);
     } catch (error) {
       // A chunk that no pack seems to hold may be in one of those that cannot be asked now.
       const mayCome =
@@ -345,7 +359,7 @@ class Planner {
     writes: number,
   ): Promise<number> {
     this.#item(state === 'same' ? 'unchanged' : 'restored', relative, entry.size);
-    const xattrs = await largeXattrs(this.#work, relative, entry);
+    const xattrs = entry.xattrsRef ? await largeXattrs(this.#work, relative, entry) : noBytes;
     const { monitor } = this.#work.context;
     monitor.count('filesTotal', 1);
     if (state !== 'same') monitor.count('bytesTotal', entry.size);
@@ -400,10 +414,11 @@ class Planner {
 const unknownNames = '/';
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
 const rootRelative = '' as ByteString;
+const noBytes = new Uint8Array(0);
 
 function namesIn(directory: ByteString): readonly ByteString[] {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- latin1 gives one character a byte
   return readdirSync(fsPath(directory), 'latin1') as ByteString[];
 }
 
-async function* noEntries(): AsyncGenerator<TreeEntry> {}
+async function* noPages(): AsyncGenerator<readonly TreeEntry[]> {}
