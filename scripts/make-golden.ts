@@ -67,6 +67,8 @@ interface Plan {
   readonly wideCount: number;
   /** Another machine takes the repository over before the last snapshots. */
   readonly takeOver: boolean;
+  /** A checkpoint of the journal is made after so many entries. */
+  readonly checkpointEntries?: number;
 }
 
 const plans: readonly Plan[] = [
@@ -93,6 +95,14 @@ const plans: readonly Plan[] = [
     options: { unsafeNoEncryption: true },
     wideCount: 10,
     takeOver: false,
+  },
+  {
+    name: 'v1-checkpoints',
+    manifestSecret: { kind: 'key', keyFile: encodeKeyFile(key) },
+    secret: { kind: 'key', key },
+    wideCount: 10,
+    takeOver: true,
+    checkpointEntries: 3,
   },
 ];
 
@@ -168,7 +178,8 @@ class Golden {
   async backup({ tags = [], host = 'golden-host', isStopped = false }: BackupPlan): Promise<void> {
     const controller = new AbortController();
     const monitor = isStopped ? new StoppingMonitor(controller) : undefined;
-    const context = contextOf(monitor, controller.signal);
+    const { checkpointEntries } = this.#plan;
+    const context = { ...contextOf(monitor, controller.signal), checkpointEntries };
     const options: BackupOptions = {
       paths: [byteStringFromText(this.source)],
       as: byteStringFromText(goldenSource),

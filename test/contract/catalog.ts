@@ -191,6 +191,23 @@ function describeRows(catalogOf: () => Catalog, worldOf: () => CatalogWorld): vo
       expect(await catalog.tip()).toBeUndefined();
     });
 
+    it('may be appended several at once, where that is possible: all of them, or none', async () => {
+      const appendAll = catalog.appendAll?.bind(catalog);
+      if (appendAll === undefined) return;
+      await appendAll([makeRow(1), makeRow(2)], undefined);
+      const [third, fourth] = [makeRow(3), makeRow(4)];
+      await expect(appendAll([third, makeRow(5)], tipOf(makeRow(2)))).rejects.toMatchObject(
+        conflict,
+      );
+      await expect(appendAll([third, fourth], tipOf(makeRow(1)))).rejects.toMatchObject(conflict);
+      expect(await numbersOf(catalog)).toEqual([1, 2]);
+      // The answer was lost.
+      await appendAll([third, fourth], tipOf(makeRow(2)));
+      await appendAll([third, fourth], tipOf(makeRow(2)));
+      expect(await numbersOf(catalog)).toEqual([1, 2, 3, 4]);
+      expect(await catalog.tip()).toEqual(tipOf(fourth));
+    });
+
     it('may be appended again when the answer was lost, even later on', async () => {
       await catalog.append(makeRow(1), undefined);
       await catalog.append(makeRow(1), undefined);

@@ -93,7 +93,10 @@ export class DamageWorld implements Disposable {
 
   /** With a source of its own of about 10 MB, unless one is given, which is not changed. */
   static async create(mirrors: number, given?: string): Promise<DamageWorld> {
-    const context = { packBytes: given === undefined ? packBytes : undefined };
+    const context = {
+      packBytes: given === undefined ? packBytes : undefined,
+      checkpointEntries: 3,
+    };
     const repository = await createTestRepository({ mirrors, context });
     const source = given ?? makeSource(repository);
     mkdirSync(repository.path('home'));
@@ -330,7 +333,8 @@ async function targetsIn(
     ['tree pack', await packs('tree')],
     ['journal object', found('journal/*/*')],
     ['payload', found('payloads/*')],
-    ['checkpoint', found('checkpoints/*')],
+    // Runs hold the payloads: one wrong bit in so much is searched for too long without the keys.
+    ['checkpoint', found('checkpoints/*').filter((key) => statSync(join(mirror, key)).size < 4096)],
     ['key', [...found('keys/*').filter((key) => key !== firstKey), firstKey]],
   ]);
   const targets = new Map<ObjectKind, DamageTarget>();

@@ -36,6 +36,16 @@ export class RecordingCatalog implements Catalog {
     return this.#inner.append(row, expected);
   }
 
+  async appendAll(rows: readonly EntryRow[], expected: Tip | undefined): Promise<void> {
+    await this.#before('append');
+    if (this.#inner.appendAll !== undefined) return this.#inner.appendAll(rows, expected);
+    let before = expected;
+    for (const row of rows) {
+      await this.#inner.append(row, before);
+      before = row;
+    }
+  }
+
   async *read(afterNumber: number): AsyncIterable<EntryRow> {
     await this.#before('read');
     yield* this.#inner.read(afterNumber);

@@ -46,6 +46,11 @@ export interface Catalog extends AsyncDisposable {
   readonly isShared: boolean;
   tip(): Promise<Tip | undefined>;
   append(row: EntryRow, expected: Tip | undefined): Promise<void>;
+  /**
+   * Appends several rows, the first behind `expected`, each of the others behind the one before it,
+   * as `append` does. Where there is a cheaper way than one by one; then it is all of them or none.
+   */
+  appendAll?(rows: readonly EntryRow[], expected: Tip | undefined): Promise<void>;
   /** Rows with numbers above `afterNumber`, ascending. */
   read(afterNumber: number): AsyncIterable<EntryRow>;
   /** Drops the kept payloads of rows up to `number`; never rows. */

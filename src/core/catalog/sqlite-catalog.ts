@@ -79,24 +79,36 @@ export class SqliteCatalog implements Catalog {
   }
 
   async append(row: EntryRow, expected: Tip | undefined): Promise<void> {
-    assertRow(row);
+    await this.appendAll([row], expected);
+  }
+
+  async appendAll(rows: readonly EntryRow[], expected: Tip | undefined): Promise<void> {
+    for (const row of rows) assertRow(row);
     this.#database.write(() => {
       // Rows written into a file that nobody finds any more would be lost without a word.
       if (identityOf(this.#path) !== this.#identity) throw catalogReplaced(this.location);
-      const tip = this.#tip();
-      if (tip !== undefined && tip.number === expected?.number) this.#checkHash(tip, expected);
-      if (!mayAppend(row, expected, { tip, sameNumber: this.#row(row.number) })) return;
-      this.#database.run(
-        'INSERT INTO entries (number, lineage, hash, bytes) VALUES (?, ?, ?, ?)',
-        row.number,
-        fromHex(row.lineage),
-        fromHex(row.hash),
-        row.bytes,
-      );
-      if (row.payload === undefined) return;
-      const sql = 'INSERT INTO payloads (number, bytes) VALUES (?, ?)';
-      this.#database.run(sql, row.number, row.payload);
+      let before = expected;
+      for (const row of rows) {
+        this.#insert(row, before);
+        before = row;
+      }
     });
+  }
+
+  #insert(row: EntryRow, expected: Tip | undefined): void {
+    const tip = this.#tip();
+    if (tip !== undefined && tip.number === expected?.number) this.#checkHash(tip, expected);
+    if (!mayAppend(row, expected, { tip, sameNumber: this.#row(row.number) })) return;
+    this.#database.run(
+      'INSERT INTO entries (number, lineage, hash, bytes) VALUES (?, ?, ?, ?)',
+      row.number,
+      fromHex(row.lineage),
+      fromHex(row.hash),
+      row.bytes,
+    );
+    if (row.payload === undefined) return;
+    const sql = 'INSERT INTO payloads (number, bytes) VALUES (?, ?)';
+    this.#database.run(sql, row.number, row.payload);
   }
 
   async *read(afterNumber: number): AsyncIterable<EntryRow> {

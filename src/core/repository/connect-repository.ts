@@ -5,11 +5,11 @@ import { openPlaces, type Context, type RepositoryPlaces, type SecretSource } fr
 import { metaKeys } from './meta-keys.ts';
 import {
   assembleRepository,
-  fillCatalog,
   checkCatalogOwner,
   openMirrorSet,
   readConfigAndKeys,
 } from './open-repository.ts';
+import { fillCatalog } from './fill-catalog.ts';
 import { findStrays, mergeStrays } from './merge-strays.ts';
 import { forgetCaches, prepareCatalog } from './prepare-catalog.ts';
 import type { Repository } from './repository.ts';

@@ -213,6 +213,17 @@ export class EntryLog {
     this.#options.state.apply(envelope, hash, records);
   }
 
+  /** Puts rows that the state has taken in, `before` the first of them, into the catalog. */
+  async keep(rows: readonly EntryRow[], before: Tip | undefined): Promise<void> {
+    const { catalog } = this.#options;
+    if (catalog.appendAll !== undefined) return catalog.appendAll(rows, before);
+    let last = before;
+    for (const row of rows) {
+      await catalog.append(row, last);
+      last = row;
+    }
+  }
+
   #seal(records: readonly JournalRecord[], lineage: LineageId | undefined): SealedEntry {
     const { keys, repository, random, clock, writer } = this.#options;
     const { tip } = this;

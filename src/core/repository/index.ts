@@ -35,6 +35,7 @@ export { Debts } from './debts.ts';
 export { findStrays, keptPartials, mergeStrays } from './merge-strays.ts';
 export { metaKeys } from './meta-keys.ts';
 export { forgetCaches, prepareCatalog } from './prepare-catalog.ts';
+export { fillCatalog } from './fill-catalog.ts';
 export { expectedObjects } from './expected-objects.ts';
 export { initRepository, type InitOptions } from './init-repository.ts';
 export { addKeyFile } from './add-key.ts';
@@ -65,7 +66,6 @@ export { entryKey, keyObjectKey, packKey, parseEntryKey, payloadKey } from './ob
 export {
   assembleRepository,
   checkCatalogOwner,
-  fillCatalog,
   openMirrorSet,
   openRepository,
   readConfigAndKeys,

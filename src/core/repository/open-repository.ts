@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { makeDirectoriesSync, type RepositoryId } from '../base/index.ts';
-import { MemoryCatalog, type Catalog, type EntryRow } from '../catalog/index.ts';
+import { MemoryCatalog, type Catalog } from '../catalog/index.ts';
 import type { MasterBundle } from '../crypto/index.ts';
 import { isVersionsError, VersionsError, withLocalDisk } from '../errors/index.ts';
 import { decodeConfig, decodeMarker, type DecodedConfig } from '../format/index.ts';
@@ -15,6 +15,7 @@ import {
 import { catchUpMirrors } from './behind-mirrors.ts';
 import { Debts } from './debts.ts';
 import { EntryLog } from './entry-log.ts';
+import { fillCatalog } from './fill-catalog.ts';
 import { statePathIn } from './index-cache.ts';
 import { unlock } from './key-access.ts';
 import { findLostPacks } from './lost-packs.ts';
@@ -23,7 +24,6 @@ import { hasForeignHistory, reconcileHistory, takeInNewer } from './mirror-histo
 import { metaKeys } from './meta-keys.ts';
 import { assertNotMoved } from './moved-catalog.ts';
 import { configKey } from './object-keys.ts';
-import { readHistory } from './rebuild.ts';
 import { RepositoryState } from './repository-state.ts';
 import { Repository } from './repository.ts';
 import { loadState } from './state-file.ts';
@@ -224,50 +224,6 @@ export async function assembleRepository(
     packBytes: context.packBytes,
     threads: context.threads ?? Math.min(threadsMax, availableParallelism()),
   });
-}
-
-/**
- * Brings the history of the mirrors into a catalog that holds nothing, or the beginning of it.
- * Returns how many entries it has. Throws `Conflict` (CATALOG_OTHER_HISTORY) if the catalog holds
- * something else.
- */
-export async function fillCatalog(repository: Repository, context: Context): Promise<number> {
-  const { log, state, mirrors, keys } = repository;
-  const held = state.tip?.number ?? 0;
-  let count = 0;
-  let last: EntryRow | undefined;
-  for await (const row of readHistory({
-    mirrors,
-    keys,
-    isAuthentic: (bytes) => log.isAuthentic(bytes),
-    isMerged: (hash) => state.merged.has(hash),
-    monitor: context.monitor,
-    signal: context.signal,
-  })) {
-    if (row.number > held) {
-      if (last !== undefined && last.number === held) await assertHeld(repository, last);
-      await log.bringIn(row);
-    }
-    last = row;
-    count += 1;
-  }
-  if (last !== undefined && last.number <= held) await assertHeld(repository, last);
-  return count;
-}
-
-/** The hash of an entry stands for everything before it. */
-async function assertHeld(repository: Repository, row: EntryRow): Promise<void> {
-  if (await repository.holdsEntry(`${row.lineage}/${row.number}/${row.hash}`)) return;
-  const { location } = repository.catalog;
-  throw new VersionsError(
-    'Conflict',
-    'CATALOG_OTHER_HISTORY',
-    `The catalog ${location} holds another history than the longest one that the mirrors have`,
-    {
-      hint: 'Make a new one in another place: "versions catalog rebuild --to URL"',
-      context: { location, number: row.number },
-    },
-  );
 }
 
 async function noteLostPacks(repository: Repository, { monitor, signal }: Context): Promise<void> {
