@@ -11,8 +11,10 @@ import {
   testSecret,
 } from '../../../test/support/test-repository.ts';
 import { treeImage } from '../../../test/support/tree-image.ts';
+import { VersionsError } from '../errors/index.ts';
 import { CollectingMonitor } from '../monitor/index.ts';
 import { pieceTableBytes, trailerBytes, writePackEnd } from '../format/index.ts';
+import { openStore, RecordingStore } from '../store/index.ts';
 import { rebuildCatalog, type Rebuilt } from './index.ts';
 
 let repository: TestRepository;
@@ -35,6 +37,15 @@ async function save(name: string, of: TestRepository = repository): Promise<void
   writeFileSync(join(source, name), seededBytes(name, 90_000));
   const { summary } = await of.backup(source);
   images.set(summary.snapshotId ?? '', treeImage(source));
+}
+
+/** As `save`, without noting what it must restore to. */
+function saveWith(
+  name: string,
+  context: { readonly checkpointEntries: number },
+): ReturnType<TestRepository['backup']> {
+  writeFileSync(join(source, name), seededBytes(name, 90_000));
+  return repository.backup(source, { context });
 }
 
 async function rebuild(
@@ -232,6 +243,51 @@ describe('without any journal', () => {
     const target = repository.path('target');
     expect((await repository.restore(target)).problems).toEqual([]);
     expect(treeImage(target + source)).toEqual([...images.values()][0]);
+  });
+});
+
+describe('with checkpoints', () => {
+  const context = { checkpointEntries: 4 };
+
+  it('a journal that is lost everywhere comes back as far as they go, with nothing recovered', async () => {
+    for (const name of ['a', 'b', 'c']) {
+      const { summary } = await saveWith(name, context);
+      images.set(summary.snapshotId ?? '', treeImage(source));
+    }
+    const { summary: forgotten } = await saveWith('d', context);
+    await repository.use(false, async ({ log }) => {
+      await log.append(() => [{ type: 'forget', snapshots: [forgotten.snapshotId as never] }]);
+    });
+    for (const name of ['e', 'f', 'g']) {
+      const { summary } = await saveWith(name, { checkpointEntries: name === 'g' ? 1 : 100 });
+      images.set(summary.snapshotId ?? '', treeImage(source));
+    }
+    loseJournals();
+    rmSync(repository.catalogFile);
+    const { summary, problems } = await rebuild();
+    expect(problems).toEqual([]);
+    // What was forgotten stays forgotten: the checkpoint knows of it, and the packs alone do not.
+    expect(summary).toMatchObject({ snapshots: 6, recovered: 0, packsFound: 0 });
+    await assertBack();
+    expect((await repository.verify('data')).problems).toEqual([]);
+  });
+});
+
+describe('a mirror that is there and cannot be listed', () => {
+  it('counts as one that was not asked', async () => {
+    await save('a');
+    const { mirrors } = repository.places;
+    const doors = {
+      openStore: async (...given: Parameters<typeof openStore>) =>
+        new RecordingStore(await openStore(...given), ({ method, key }) => {
+          if (method !== 'list' || key !== 'packs/' || given[0] !== mirrors[1]?.url) return;
+          throw new VersionsError('Unavailable', 'STORE_FAILED', 'It does not answer');
+        }),
+    };
+    const failing = repository.with({}, { doors });
+    const { summary, problems } = await rebuild({ of: failing });
+    expect(summary).toMatchObject({ notAsked: ['m2'], mayLack: true });
+    expect(problems).toContain('REBUILD_INCOMPLETE');
   });
 });
 

@@ -90,13 +90,13 @@ export async function rebuildCatalog(
     context.monitor.at('reading journals');
     const entries = await fillCatalog(repository, context);
     assertReadable(repository);
-    const result = await rebuild(repository, context);
+    const { listed, ...result } = await rebuild(repository, context);
     await catalog.setMeta(metaKeys.follower, 'no');
     await catalog.setMeta(metaKeys.filling, 'no');
     await mirrors.drain();
     await debts.record(catalog);
-    const notAsked = namesNotAsked(repository, places);
-    const mayLack = isTooFew(repository, places, notAsked);
+    const notAsked = namesNotAsked(repository, places, listed);
+    const mayLack = isTooFew(repository, places, { listed, notAsked });
     if (mayLack) context.monitor.problem(tooFewAsked(notAsked));
     const { id, encrypted, state } = repository;
     return {
@@ -118,7 +118,12 @@ export async function rebuildCatalog(
 async function rebuild(
   repository: Repository,
   context: Context,
-): Promise<Pick<Rebuilt, 'merged' | 'packsFound' | 'packsRefused' | 'recovered'>> {
+): Promise<
+  Pick<Rebuilt, 'merged' | 'packsFound' | 'packsRefused' | 'recovered'> & {
+    /** The mirrors that could be listed. */
+    readonly listed: ReadonlySet<MirrorId>;
+  }
+> {
   const { log, state } = repository;
   await beginLineage(repository, context);
   context.monitor.at('reading journals');
@@ -134,7 +139,8 @@ async function rebuild(
   if (state.rebuildBase !== undefined) {
     await log.append(() => [{ type: 'end', session }], { signal: context.signal });
   }
-  return { merged, packsFound: packs, packsRefused: refused, recovered: snapshots };
+  const listed = new Set(byMirror.keys());
+  return { merged, packsFound: packs, packsRefused: refused, recovered: snapshots, listed };
 }
 
 function lineageOf({ state }: Repository): NonNullable<Repository['state']['tip']>['lineage'] {
@@ -261,8 +267,14 @@ function chosenPlaces(
 }
 
 /** The mirrors of the repository, or that are configured, which were not looked at. */
-function namesNotAsked(repository: Repository, places: RepositoryPlaces): readonly string[] {
+function namesNotAsked(
+  repository: Repository,
+  places: RepositoryPlaces,
+  listed: ReadonlySet<MirrorId>,
+): readonly string[] {
   const names = new Set(absentMembers(repository).map(({ name }) => name));
+  // One that is here and did not answer was not asked either.
+  for (const { id, name } of repository.mirrors.mirrors) if (!listed.has(id)) names.add(name);
   if (membersOf(repository).length === repository.mirrors.mirrors.length) {
     // The journal, if it was made anew, knows only those that are here.
     const here = new Set(repository.mirrors.mirrors.map(({ name }) => name));
@@ -275,11 +287,14 @@ function namesNotAsked(repository: Repository, places: RepositoryPlaces): readon
 
 /** Could something that was stored be in none of the mirrors that were asked? */
 function isTooFew(
-  { state, mirrors }: Repository,
+  { state }: Repository,
   { mirrorsMin }: RepositoryPlaces,
-  notAsked: readonly string[],
+  {
+    listed,
+    notAsked,
+  }: { readonly listed: ReadonlySet<MirrorId>; readonly notAsked: readonly string[] },
 ): boolean {
-  const asked = mirrors.mirrors.length;
+  const asked = listed.size;
   const all = asked + notAsked.length;
   const quorum = state.mirrorsMin ?? mirrorsMin ?? Math.max(1, all - 1);
   return notAsked.length > 0 && asked + quorum <= all;
