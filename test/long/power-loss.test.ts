@@ -22,7 +22,7 @@ const [child, recorder] = ['crash-child.ts', 'power-recorder.ts'].map((name) =>
 const { VERSIONS_TEST_SEED, VERSIONS_TEST_EVERY } = process.env;
 const seed = VERSIONS_TEST_SEED ?? String(Date.now());
 /** Cuts for each kind of loss. */
-const cutsEach = 3;
+const cutsEach = 2;
 
 interface Recorded {
   readonly before: TestRepository;

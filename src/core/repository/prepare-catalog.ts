@@ -93,7 +93,10 @@ async function openIfThere(url: string, context: Context): Promise<Catalog | und
 async function isUnfinished(url: string, context: Context): Promise<boolean> {
   try {
     await using catalog = await doorsOf(context).openCatalog(url);
-    return (await catalog.getMeta(metaKeys.filling)) === 'yes';
+    if ((await catalog.getMeta(metaKeys.filling)) === 'yes') return true;
+    // Killed before it could say so: nothing is in it.
+    const repository = await catalog.getMeta(metaKeys.repository);
+    return repository === undefined && (await catalog.tip()) === undefined;
   } catch {
     return false;
   }
