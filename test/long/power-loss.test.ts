@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { assertSound, type TreeImage } from '../support/assert-sound.ts';
@@ -67,7 +67,9 @@ async function recordRun(
   };
   runChild(copy, { operation, source, power });
   copy[Symbol.dispose]();
-  return { before, operation, events: readPowerLog(log), source, images };
+  const events = readPowerLog(log);
+  rmSync(log);
+  return { before, operation, events, source, images };
 }
 
 function runChild(
