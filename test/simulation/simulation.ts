@@ -431,7 +431,7 @@ export class Simulation implements Disposable {
     if (error === undefined || killed) return;
     const isRefused = refusals.has(error.code) && !(machine === this.#owner && this.#ownerIsWell);
     const isUnreachable = error.kind === 'Unavailable' && (faults > 0 || this.#ails);
-    if (!isRefused && !isUnreachable && !(this.#ails && error.code === 'HISTORY_INCOMPLETE')) {
+    if (!isRefused && !isUnreachable && !(this.#ails && unseen.has(error.code))) {
       throw new Error(`It failed without a reason: ${describe(error)}`, { cause: error });
     }
   }
@@ -503,8 +503,12 @@ const refusals: ReadonlySet<string> = new Set([
   'TAKE_OVER_NEEDED',
   'CONNECT_UNFINISHED',
   'CATALOG_MISSING',
+  'CATALOG_EMPTY',
   'HISTORY_FORKED',
 ]);
+
+/** What a machine ends with that knows of entries which no mirror shows now. */
+const unseen: ReadonlySet<string> = new Set(['HISTORY_INCOMPLETE', 'HISTORY_ROLLED_BACK']);
 
 function isUntroubled({ killed, faults }: Ended<unknown>): boolean {
   return !killed && faults === 0;

@@ -17,6 +17,7 @@ import { Debts } from './debts.ts';
 import { EntryLog } from './entry-log.ts';
 import { fillCatalog } from './fill-catalog.ts';
 import { statePathIn } from './index-cache.ts';
+import { assertNotRolledBack, noteRolledBack, rememberHighest } from './highest-entry.ts';
 import { unlock } from './key-access.ts';
 import { findLostPacks } from './lost-packs.ts';
 import { absentMembers, assertMembers } from './membership.ts';
@@ -48,7 +49,7 @@ export interface OpenOptions {
 /**
  * Opens a repository. For writing, it first makes sure that no mirror knows more of the journal
  * than the catalog does. Errors: `NotFound` (code REPOSITORY_NOT_FOUND, CATALOG_MISSING), `Denied`
- * (WRONG_SECRET), `Conflict` (FOREIGN_LINEAGE, HISTORY_FORKED, TAKE_OVER_NEEDED), `Unsupported`,
+ * (WRONG_SECRET), `Conflict` (FOREIGN_LINEAGE, HISTORY_FORKED, HISTORY_ROLLED_BACK, TAKE_OVER_NEEDED), `Unsupported`,
  * `Unavailable` (QUORUM_LOST), `Corrupt`.
  */
 export function openRepository(
@@ -269,7 +270,10 @@ async function readJournal(
   if (!repository.readOnly) await assertNotMoved(catalog, movingTo);
   const follows = (await catalog.getMeta(metaKeys.follower)) === 'yes';
   if (follows && !repository.readOnly) throw takeOverNeeded();
-  if (repository.readOnly) await followMirrors(repository, context);
+  if (!repository.readOnly) return;
+  await followMirrors(repository, context);
+  noteRolledBack(repository);
+  rememberHighest(repository);
 }
 
 /**
@@ -312,6 +316,8 @@ async function prepareForWriting(repository: Repository, context: Context): Prom
   const look = { log, monitor, signal };
   const listed = log.tip?.number ?? 0;
   const behind = await reconcileHistory(mirrors, state, look);
+  await assertNotRolledBack(repository);
+  rememberHighest(repository);
   assertMembers(repository);
   repository.debts.oweTo(absentMembers(repository).map(({ id }) => id));
   await catchUpMirrors(repository, behind, signal);

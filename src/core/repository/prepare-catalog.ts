@@ -2,6 +2,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { parseCatalogUrl, type Catalog } from '../catalog/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { doorsOf, type Context } from './context.ts';
+import { highestEntryName } from './highest-entry.ts';
 import { metaKeys } from './meta-keys.ts';
 
 /** A catalog that is to be filled, or one that others fill and use. */
@@ -71,6 +72,7 @@ export function forgetCaches(cacheDir: string): void {
     'local-state.db',
     'local-state.db-wal',
     'local-state.db-shm',
+    highestEntryName,
   ]) {
     rmSync(`${cacheDir}/${name}`, { force: true });
   }

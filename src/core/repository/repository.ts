@@ -11,6 +11,7 @@ import { WorkerPool } from '../workers/index.ts';
 import { ChunkReader, indexPack } from './chunk-reader.ts';
 import type { Debts } from './debts.ts';
 import type { EntryLog } from './entry-log.ts';
+import { rememberHighest } from './highest-entry.ts';
 import { loadIndex, saveIndex } from './index-cache.ts';
 import { IndexCover } from './index-cover.ts';
 import { metaKeys } from './meta-keys.ts';
@@ -252,6 +253,7 @@ export class Repository implements AsyncDisposable {
   async #noteStored(): Promise<void> {
     const { stored } = this.log;
     if (stored === undefined) return;
+    if (stored === this.state.tip?.hash) rememberHighest(this);
     try {
       await this.catalog.setMeta(metaKeys.stored, stored);
     } catch {
