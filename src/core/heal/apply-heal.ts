@@ -5,7 +5,7 @@ import type { Mirror } from '../mirror/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import { eachAtOnce, readCopy } from '../verify/index.ts';
 import { writeCopy } from './copy-object.ts';
-import { copyUnreadable } from './heal-errors.ts';
+import { copyUnreadable, noSource } from './heal-errors.ts';
 import { findGoodBytes, type GoodBytes, type Sources } from './find-good-bytes.ts';
 import { SearchBudget } from './search-bytes.ts';
 import type { HealItem, HealPlan } from './heal-plan.ts';
@@ -123,9 +123,9 @@ class HealRun implements HealResult {
 
   async #giveUp({ key, targets }: HealItem): Promise<void> {
     this.left += targets.length;
-    const archived = await this.#archivedIn(key);
-    if (archived !== undefined) {
-      this.#options.monitor.problem(copyUnreadable(key, archived, 'it lies in an archive'));
+    const doubt = await this.#doubtOfLoss(key);
+    if (doubt !== undefined) {
+      this.#options.monitor.problem(doubt);
       return;
     }
     this.lost.push(key);
@@ -135,12 +135,17 @@ class HealRun implements HealResult {
     }
   }
 
-  /** The name of a mirror that has the object in an archive: it may be good. */
-  async #archivedIn(key: string): Promise<string | undefined> {
+  /** Why an object may not be lost: a mirror that was not to be used has it, or one cannot be read. */
+  async #doubtOfLoss(key: string): Promise<VersionsError | undefined> {
     const { mirrors, judge, signal } = this.#options;
     for (const mirror of mirrors) {
-      const { bad } = await readCopy(mirror, key, judge, signal);
-      if (bad?.kind === 'archived') return mirror.name;
+      const { good, bad } = await readCopy(mirror, key, judge, signal);
+      if (good !== undefined) {
+        return noSource(key, [`mirror ${mirror.name} has one, but was not to be taken from`]);
+      }
+      if (bad?.kind === 'archived')
+        return copyUnreadable(key, mirror.name, 'it lies in an archive');
+      if (bad?.kind === 'unreadable') return copyUnreadable(key, mirror.name, bad.detail);
     }
     return undefined;
   }

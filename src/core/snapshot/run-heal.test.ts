@@ -85,6 +85,25 @@ async function restored(): Promise<{
   return { missing, codes: problems };
 }
 
+describe('what only a mirror has that is not to be taken from', () => {
+  it('is left, and never counts as lost: the good copy stays where it is', async () => {
+    const [pack = ''] = packs;
+    const path = join(repository.mirror(1), pack);
+    const good = readFileSync(join(repository.mirror(2), pack));
+    writeFileSync(path, Buffer.from(good).fill(0, 100, 300));
+    const { summary, problems } = await heal({ from: 'm1' });
+    expect(problems).toEqual(['NO_GOOD_COPY']);
+    expect(summary).toMatchObject({ lost: 0, left: 1, mended: 0, salvaged: undefined });
+    expect(readFileSync(join(repository.mirror(2), pack)).equals(good)).toBe(true);
+    expect([...quarantined(1), ...quarantined(2)]).toEqual([]);
+    for (const names of [{ from: 'm3' }, { mirror: 'm3' }]) {
+      await expect(heal(names)).rejects.toMatchObject({ code: 'MIRROR_UNKNOWN' });
+    }
+    expect((await heal({ from: 'm2' })).summary).toMatchObject({ mended: 1, left: 0, lost: 0 });
+    expect(readFileSync(path).equals(good)).toBe(true);
+  });
+});
+
 describe('what no mirror has whole any more', () => {
   it('is saved block by block, and the rest is stored anew by the next backup', async () => {
     const [pack = ''] = packs;

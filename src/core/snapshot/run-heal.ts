@@ -13,6 +13,7 @@ import {
   absentMembers,
   entryKey,
   expectedObjects,
+  mirrorUnknown,
   payloadKey,
   remadeFromCatalog,
   type Context,
@@ -59,6 +60,7 @@ export async function runHeal(
 ): Promise<HealSummary> {
   const { clock, monitor, signal } = context;
   const { mirrors, catalog } = repository;
+  assertMirrorsHere(repository, [options.from, options.mirror]);
   const began = clock.elapsed();
   const now = clock.now();
   const known = await KnownCopies.read(catalog.ledger, now);
@@ -102,6 +104,19 @@ export async function runHeal(
     salvaged,
     durationMs: Math.round(clock.elapsed() - began),
   };
+}
+
+/** A name that is mistyped must not look as if no mirror had a good copy. */
+function assertMirrorsHere(
+  { mirrors: { mirrors, absent } }: Repository,
+  names: readonly (string | undefined)[],
+): void {
+  const here = mirrors.map(({ name }) => name);
+  for (const name of names) {
+    if (name === undefined || here.includes(name)) continue;
+    const away = absent.find((place) => place.name === name);
+    throw away?.error ?? mirrorUnknown(name, here);
+  }
 }
 
 async function findSuperseded(

@@ -1,7 +1,7 @@
 import { bytesEqual, type PackName } from '../base/index.ts';
 import type { IdKind } from '../crypto/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
-import { quarantinedKey, quarantinePrefix } from '../format/index.ts';
+import { packNameOf, quarantinedKey, quarantinePrefix } from '../format/index.ts';
 import { setAside } from '../heal/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import {
@@ -55,6 +55,8 @@ export async function salvagePacks(
     if (pack === undefined) continue;
     monitor.at('salvaging', packKey(name));
     const copies = await copiesOf(repository, name, signal);
+    // Then nothing is lost, whoever says so, and nothing is set aside.
+    if (copies.some(({ bytes }) => packNameOf(bytes) === name)) continue;
     const { stored, lost } = await salvage({ pack, copies }, session, repository, context);
     sum.packs += 1;
     sum.chunks += stored;
