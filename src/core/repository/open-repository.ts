@@ -24,6 +24,7 @@ import { absentMembers, assertMembers } from './membership.ts';
 import { hasForeignHistory, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { metaKeys } from './meta-keys.ts';
 import { assertNotMoved } from './moved-catalog.ts';
+import { noteSuspects } from './note-suspects.ts';
 import { configKey } from './object-keys.ts';
 import { RepositoryState } from './repository-state.ts';
 import { Repository } from './repository.ts';
@@ -70,7 +71,13 @@ async function open(
   const debts = new Debts();
   const mirrors = await openMirrorSet(
     stores,
-    { readOnly, mirrorsMin: places.mirrorsMin, onDebt: debts.add, onStored: debts.stored },
+    {
+      readOnly,
+      mirrorsMin: places.mirrorsMin,
+      onDebt: debts.add,
+      onStored: debts.stored,
+      onSuspect: noteSuspects(context.monitor),
+    },
     context,
   );
   let catalog: Catalog | undefined;
@@ -118,7 +125,7 @@ async function openCatalogFor(
 /** Reads the markers; see `MirrorSet.open`. */
 export async function openMirrorSet(
   places: readonly Place[],
-  options: Pick<MirrorSetOptions, 'readOnly' | 'mirrorsMin' | 'onDebt' | 'onStored'>,
+  options: Pick<MirrorSetOptions, 'readOnly' | 'mirrorsMin' | 'onDebt' | 'onStored' | 'onSuspect'>,
   context: Context,
 ): Promise<MirrorSet> {
   return MirrorSet.open({
