@@ -91,4 +91,5 @@ it.each([[['catalog.db', 'm1']], [['m1', 'm2']]])(
 it('what the cache says is not believed if it is damaged', async () => {
   writeFileSync(repository.path('cache', 'highest-entry'), 'nonsense');
   await save();
+  await repository.use(true, ({ state }) => expect(state.snapshots.size).toBe(2));
 });
