@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createFile, replaceFile } from './durable-files.ts';
 
 let directory: string;
@@ -41,6 +41,15 @@ describe('making a file', () => {
     expect(await readFile(path, 'utf8')).toBe('first');
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readdir(directory)).toEqual(['a.key']);
+  });
+
+  it('brings the names of the directories that it makes to the disk too', async () => {
+    const handle = await open(directory, 'r');
+    const synced = vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, 'sync');
+    await handle.close();
+    await createFile(join(directory, 'a', 'b', 'c', 'x.key'), 'text');
+    // The file; what holds a, b and c; what holds the file.
+    expect(synced).toHaveBeenCalledTimes(1 + 3 + 1);
   });
 
   it('lets exactly one of many at once make it, whole', async () => {

@@ -48,7 +48,7 @@ export async function createFile(path: string, text: string): Promise<boolean> {
 }
 
 async function writeTemporary(path: string, text: string): Promise<string> {
-  await makeDirectories(dirname(path));
+  await makeDurableDirectories(dirname(path));
   const temporary = join(dirname(path), `.tmp-${randomBytes(8).toString('hex')}`);
   const file = await open(temporary, 'wx', privateMode);
   try {
@@ -61,6 +61,15 @@ async function writeTemporary(path: string, text: string): Promise<string> {
     await file.close();
   }
   return temporary;
+}
+
+/** A directory's name is in the directory above, which must be on disk too. */
+async function makeDurableDirectories(path: string): Promise<void> {
+  const first = await makeDirectories(path);
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    await syncDirectory(dirname(made));
+  }
 }
 
 async function realTarget(path: string): Promise<string> {
