@@ -90,6 +90,11 @@ export class EntryLog {
     return isAuthenticEntry(bytes, this.#options.keys);
   }
 
+  /** Does an entry say that it follows the tip? */
+  follows(bytes: Uint8Array): boolean {
+    return decodeEntryObject(bytes).previous === (this.tip?.hash ?? noHash);
+  }
+
   /** Takes one entry into the state; it must follow the tip. Throws `Corrupt` if it does not. */
   async takeIn(row: EntryRow): Promise<void> {
     const { envelope, hash, records } = await this.#openNext(row);

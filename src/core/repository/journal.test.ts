@@ -451,6 +451,21 @@ describe('before writing', () => {
     await expect(reconcile(world, old)).rejects.toBe(gone);
   });
 
+  it('a machine that only reads follows one of several histories to its end', async () => {
+    const world = await createWorld();
+    const machine = createMachine(world);
+    await append(machine, 2);
+    await world.set.drain();
+    const copies = [];
+    for (let copy = 0; copy < 4; copy++) copies.push(await oldCopy(world, machine, 2));
+    for (const copy of copies) await append(copy, 3);
+    await world.set.drain();
+    const reader = await oldCopy(world, machine, 2);
+    await takeInNewer(mirrorOf(world, 1), { log: reader.log, monitor: reader.monitor });
+    expect(copies.map(({ log }) => log.tip)).toContainEqual(reader.log.tip);
+    expect(reader.log.tip?.number).toBe(5);
+  });
+
   it('a machine that only reads follows without writing to its catalog', async () => {
     const world = await createWorld();
     const machine = createMachine(world);

@@ -156,9 +156,12 @@ async function newerEntries(
   return sorted;
 }
 
-/** Takes entries of the log's own lineage that a mirror has beyond its tip into the state. */
+/**
+ * Takes entries of the log's own lineage that a mirror has beyond its tip into the state. Where a
+ * catalog was used twice, two entries have one number: those are followed that follow one another.
+ */
 export async function takeInNewer(mirror: Mirror, look: Look): Promise<void> {
-  const { log, signal } = look;
+  const { log, monitor, signal } = look;
   const { tip } = log;
   if (tip === undefined) return;
   const after = afterEntries(tip.lineage, tip.number);
@@ -166,7 +169,9 @@ export async function takeInNewer(mirror: Mirror, look: Look): Promise<void> {
     const place = parseEntryKey(key);
     if (place?.number !== (log.tip?.number ?? 0) + 1) continue;
     const bytes = await readAuthenticOf(mirror, place, look);
-    if (bytes !== undefined) await log.takeIn({ ...place, bytes });
+    if (bytes === undefined) continue;
+    if (log.follows(bytes)) await log.takeIn({ ...place, bytes });
+    else monitor.note(`${forkedHistory(mirror, place.number).message}; the other one is shown`);
   }
 }
 
