@@ -236,13 +236,13 @@ describe.runIf(process.platform === 'linux')('npm run bench', () => {
   });
 
   it('measures our own program', () => {
-    const flags = '--against none --runs 1 --mirrors 2 --threads 1 --skip tar-zstd'.split(' ');
-    const run = bench(join(folder, 'source'), ...flags);
+    const flags = '--against none --runs 1 --mirrors 2'.split(' ');
+    const run = bench(join(folder, 'source'), ...flags, '--skip', 'tar-zstd,versions-password');
     expect(run.stderr).not.toContain('FAILED');
     expect(run.status).toBe(0);
     const { results } = JSON.parse(readFileSync(run.json, 'utf8'));
-    const names = ['versions', 'versions-password', 'versions-mirrors-2', 'versions-threads-1'];
-    expect(results.map(({ name }: { name: string }) => name)).toEqual(names);
+    const names = results.map(({ name }: { name: string }) => name);
+    expect(names).toEqual(['versions', 'versions-mirrors-2']);
     for (const { differences, runs } of results) {
       expect(differences).toEqual([]);
       expect(runs[0].phases.restore.seconds).toBeGreaterThan(0);

@@ -111,6 +111,10 @@ describe('the password', () => {
     expect((await machine.run([...init, ...flags], { env })).code).toBe(0);
     const right = await machine.run(['snapshots'], { env: { VERSIONS_PASSWORD: 'pass word ü' } });
     expect(right.code).toBe(0);
+  });
+
+  it('that is wrong opens nothing', async () => {
+    expect((await machine.run(init, { env: { VERSIONS_PASSWORD: 'yes' } })).code).toBe(0);
     const wrong = await machine.run(['snapshots', '--json'], { env: { VERSIONS_PASSWORD: 'no' } });
     expect(wrong.code).toBe(12);
     expect(exitErrorIn(wrong)).toMatchObject({ kind: 'Denied' });
