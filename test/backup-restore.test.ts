@@ -8,6 +8,7 @@ import {
   writeSync,
   openSync,
   closeSync,
+  readdirSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,6 +66,14 @@ describe('what was saved comes back', () => {
     // Directories above the source may have changed meanwhile.
     expect(summary.bytesNew).toBeLessThan(1024);
     await assertSound(repository, { source });
+    // Files that are asked for by their own paths, in directories that are no part of the source.
+    const paths = readdirSync(source, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => join(source, name));
+    await repository.backup(paths);
+    const again = await repository.backup(paths);
+    expect(again.summary).toMatchObject({ bytesRead: 0, filesUnchanged: paths.length });
+    expect(paths.length).toBeGreaterThan(0);
   });
 
   it('with only the damaged chunks fetched where the rest is there', async () => {

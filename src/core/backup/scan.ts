@@ -146,7 +146,7 @@ export class Scan {
       this.#announceDoor(parent, door);
       events.add({ type: 'enter', name });
     }
-    const known = content === 'passage' ? undefined : state.directory(source, path);
+    const known = state.directory(source, path);
     const items = known ? state.items(source, path) : [][Symbol.iterator]();
     const frame = new ScanFrame(path, door, known, items);
     if (content === 'passage') frame.uncertain = true;
