@@ -182,6 +182,11 @@ export class SimWorld implements Disposable {
     return copy;
   }
 
+  /** As `catalog rebuild` does where a user goes on from an older state. */
+  forgetHighestEntry({ directory }: SimMachine): void {
+    rmSync(`${directory}/cache/highest-entry`, { force: true });
+  }
+
   forget(machine: SimMachine, part: 'all' | 'cache'): void {
     const { directory } = machine;
     rmSync(part === 'all' ? directory : `${directory}/cache`, { recursive: true, force: true });

@@ -56,6 +56,8 @@ export class Simulation implements Disposable {
   #ownerIsWell = true;
   /** A mirror has been old or empty and was not synced since. */
   #isUnsynced = false;
+  /** Catalog and mirrors were put back together while a machine remembers more. */
+  #wasPutBack = false;
   /** Calls that failed may have left debts: until a sync, no second copy may be taken away. */
   #mayOwe = false;
   readonly #hashed: WeakSet<Uint8Array> = new WeakSet();
@@ -332,6 +334,12 @@ export class Simulation implements Disposable {
     }
     this.#world.bringBackCopy(machine, 'cache');
     if (this.#random.below(3) === 0) this.#edit(machine);
+    // The machine has seen more than there is now, and may say so. Once its user has told it to go
+    // on, what else it remembers must do no harm.
+    this.#wasPutBack = true;
+    this.#ownerIsWell = false;
+    await this.#backup(machine, noTrouble);
+    this.#ownerIsWell = true;
     await this.#backup(machine, noTrouble);
     this.#world.keepCopy(machine);
   }
@@ -431,6 +439,10 @@ export class Simulation implements Disposable {
     if (error === undefined || killed) return;
     const isRefused = refusals.has(error.code) && !(machine === this.#owner && this.#ownerIsWell);
     const isUnreachable = error.kind === 'Unavailable' && (faults > 0 || this.#ails);
+    if (this.#wasPutBack && error.code === 'HISTORY_ROLLED_BACK') {
+      this.#world.forgetHighestEntry(machine);
+      return;
+    }
     if (!isRefused && !isUnreachable && !(this.#ails && unseen.has(error.code))) {
       throw new Error(`It failed without a reason: ${describe(error)}`, { cause: error });
     }

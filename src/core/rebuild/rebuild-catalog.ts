@@ -19,6 +19,7 @@ import {
   openPlaces,
   packKey,
   prepareCatalog,
+  startingAnew,
   readConfigAndKeys,
   type Context,
   type Repository,
@@ -63,6 +64,14 @@ export interface Rebuilt {
  * Errors: those of opening; `Conflict` (CATALOG_OTHER_HISTORY), `Corrupt`, `Unsupported`.
  */
 export async function rebuildCatalog(
+  places: RepositoryPlaces & { readonly catalog: string },
+  options: RebuildOptions,
+  context: Context,
+): Promise<Rebuilt> {
+  return startingAnew(places.catalog, context, () => makeCatalog(places, options, context));
+}
+
+async function makeCatalog(
   places: RepositoryPlaces & { readonly catalog: string },
   options: RebuildOptions,
   context: Context,

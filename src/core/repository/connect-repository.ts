@@ -11,7 +11,7 @@ import {
 } from './open-repository.ts';
 import { fillCatalog } from './fill-catalog.ts';
 import { findStrays, mergeStrays } from './merge-strays.ts';
-import { forgetCaches, prepareCatalog } from './prepare-catalog.ts';
+import { forgetCaches, prepareCatalog, startingAnew } from './prepare-catalog.ts';
 import type { Repository } from './repository.ts';
 
 export interface ConnectOptions {
@@ -40,13 +40,22 @@ export async function connectRepository(
   options: ConnectOptions,
   context: Context,
 ): Promise<Connected> {
-  if (places.catalog === undefined) {
+  const { catalog } = places;
+  if (catalog === undefined) {
     throw new VersionsError(
       'Usage',
       'CATALOG_NEEDED',
       'To connect, a place for the catalog is needed',
     );
   }
+  return startingAnew(catalog, context, () => connect({ ...places, catalog }, options, context));
+}
+
+async function connect(
+  places: RepositoryPlaces & { readonly catalog: string },
+  options: ConnectOptions,
+  context: Context,
+): Promise<Connected> {
   const takeOver = options.takeOver === true;
   const stores = await openPlaces(places.mirrors, { create: false, readOnly: !takeOver }, context);
   const mirrors = await openMirrorSet(

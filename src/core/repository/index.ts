@@ -34,7 +34,7 @@ export { copyMissing } from './behind-mirrors.ts';
 export { Debts } from './debts.ts';
 export { findStrays, keptPartials, mergeStrays } from './merge-strays.ts';
 export { metaKeys } from './meta-keys.ts';
-export { forgetCaches, prepareCatalog } from './prepare-catalog.ts';
+export { forgetCaches, prepareCatalog, startingAnew } from './prepare-catalog.ts';
 export { fillCatalog } from './fill-catalog.ts';
 export { expectedObjects } from './expected-objects.ts';
 export { initRepository, type InitOptions } from './init-repository.ts';

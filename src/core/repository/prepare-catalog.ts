@@ -49,6 +49,26 @@ export async function prepareCatalog(
   return { catalog, isFilled: false };
 }
 
+/**
+ * Does what fills a catalog. If a run that was cut short had put another history there than the one
+ * that the mirrors have now, that catalog is kept beside, and all is done once more.
+ */
+export async function startingAnew<T>(
+  url: string,
+  context: Context,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isOther = isVersionsError(error, 'Conflict') && error.code === 'CATALOG_OTHER_HISTORY';
+    const place = parseCatalogUrl(url);
+    if (!isOther || place.kind !== 'sqlite') throw error;
+    setAside(place.path, context);
+    return work();
+  }
+}
+
 /** Throws `Conflict` (CATALOG_EXISTS) if a catalog of a repository is there. */
 export async function assertNoCatalog(url: string, context: Context): Promise<void> {
   const place = parseCatalogUrl(url);
