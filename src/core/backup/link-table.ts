@@ -1,5 +1,4 @@
-import { rmSync } from 'node:fs';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { ScratchDatabase } from '../files/index.ts';
 
 /** The first name of a file with several, as it was saved. */
 export interface SavedLink {
@@ -15,25 +14,24 @@ export interface SavedLink {
  * a source may have millions of such files, whose other names may never come; made at the first.
  */
 export class LinkTable implements Disposable {
-  readonly #path: string;
-  #open: Statements | undefined;
+  readonly #tables: ScratchDatabase<keyof typeof sql>;
 
   /** `path`: a file that does not exist. */
   constructor(path: string) {
-    this.#path = path;
+    this.#tables = new ScratchDatabase(path, tables, sql);
   }
 
   /** Notes that a name of the file was seen; true if one was seen before. */
   see(link: Uint8Array): boolean {
-    return this.#statements().see.run(link).changes === 0;
+    return this.#tables.statement('see').run(link).changes === 0;
   }
 
   put(link: Uint8Array, { entry, fileId, certain }: SavedLink): void {
-    this.#statements().put.run(link, entry, fileId, certain ? 1 : 0);
+    this.#tables.statement('put').run(link, entry, fileId, certain ? 1 : 0);
   }
 
   get(link: Uint8Array): SavedLink | undefined {
-    const row = this.#open?.get.get(link);
+    const row = this.#tables.isOpen ? this.#tables.statement('get').get(link) : undefined;
     const [entry, fileId] = [row?.['entry'], row?.['fileId']];
     if (!(entry instanceof Uint8Array) || !(fileId instanceof Uint8Array)) return undefined;
     return { entry, fileId, certain: row?.['certain'] === 1 };
@@ -41,52 +39,27 @@ export class LinkTable implements Disposable {
 
   /** A file that is not where it was keeps this file id. */
   claim(fileId: Uint8Array): void {
-    this.#statements().claim.run(fileId);
+    this.#tables.statement('claim').run(fileId);
   }
 
   isClaimed(fileId: Uint8Array): boolean {
-    return this.#open?.isClaimed.get(fileId) !== undefined;
+    return this.#tables.isOpen && this.#tables.statement('isClaimed').get(fileId) !== undefined;
   }
 
   [Symbol.dispose](): void {
-    if (this.#open === undefined) return;
-    this.#open.database.close();
-    this.#open = undefined;
-    rmSync(this.#path, { force: true });
-  }
-
-  #statements(): Statements {
-    this.#open ??= openTable(this.#path);
-    return this.#open;
+    this.#tables[Symbol.dispose]();
   }
 }
 
-interface Statements {
-  readonly database: DatabaseSync;
-  readonly see: StatementSync;
-  readonly put: StatementSync;
-  readonly get: StatementSync;
-  readonly claim: StatementSync;
-  readonly isClaimed: StatementSync;
-}
+const tables = `
+  CREATE TABLE seen (link BLOB PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE links (link BLOB PRIMARY KEY, entry BLOB, fileId BLOB, certain INTEGER);
+  CREATE TABLE claims (fileId BLOB PRIMARY KEY) WITHOUT ROWID;`;
 
-function openTable(path: string): Statements {
-  const database = new DatabaseSync(path);
-  // For this run only: nothing of it must survive a crash. One transaction that never ends.
-  database.exec(`
-    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8192;
-    CREATE TABLE seen (link BLOB PRIMARY KEY) WITHOUT ROWID;
-    CREATE TABLE links (link BLOB PRIMARY KEY, entry BLOB, fileId BLOB, certain INTEGER);
-    CREATE TABLE claims (fileId BLOB PRIMARY KEY) WITHOUT ROWID;
-    BEGIN;`);
-  return {
-    database,
-    see: database.prepare('INSERT OR IGNORE INTO seen (link) VALUES (?)'),
-    put: database.prepare(
-      'INSERT OR IGNORE INTO links (link, entry, fileId, certain) VALUES (?, ?, ?, ?)',
-    ),
-    get: database.prepare('SELECT entry, fileId, certain FROM links WHERE link = ?'),
-    claim: database.prepare('INSERT OR IGNORE INTO claims (fileId) VALUES (?)'),
-    isClaimed: database.prepare('SELECT 1 FROM claims WHERE fileId = ?'),
-  };
-}
+const sql = {
+  see: 'INSERT OR IGNORE INTO seen (link) VALUES (?)',
+  put: 'INSERT OR IGNORE INTO links (link, entry, fileId, certain) VALUES (?, ?, ?, ?)',
+  get: 'SELECT entry, fileId, certain FROM links WHERE link = ?',
+  claim: 'INSERT OR IGNORE INTO claims (fileId) VALUES (?)',
+  isClaimed: 'SELECT 1 FROM claims WHERE fileId = ?',
+} as const;

@@ -45,7 +45,6 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
       : scanOnly(scan, work, options.cutShort));
     results.end();
     // An empty snapshot would only hide the last good one.
-    if (options.cutShort !== undefined && scan.counts.filesUnchanged === 0) throw options.cutShort;
     if (scan.missing.length >= options.paths.length) throw nothingFound(scan.missing);
     const emptied = stop === undefined ? await emptiedPaths(scan, work) : [];
     // It may have the workers read what could not be read under another name.
@@ -115,7 +114,10 @@ async function scanAndUpload(
   return undefined;
 }
 
-/** What runs before this one have stored is found again, and nothing is read. */
+/**
+ * What runs before this one have stored is found again, and nothing is read. Throws `cutShort` if
+ * there is no file of it.
+ */
 async function scanOnly(
   scan: Scan,
   { context }: BackupWork,
@@ -126,6 +128,7 @@ async function scanOnly(
     else scan.advance(scanSliceMs, () => context.clock.elapsed());
     await breathe();
   }
+  if (scan.counts.filesUnchanged === 0) throw cutShort;
   return cutShort;
 }
 

@@ -82,6 +82,7 @@ export {
   type WritableFile,
   type WriteOptions,
 } from './restore-target.ts';
+export { ScratchDatabase } from './scratch-database.ts';
 export { SpoolFile } from './spool-file.ts';
 export { inTheWayError, targetError } from './target-error.ts';
 export * from './walk-events.ts';

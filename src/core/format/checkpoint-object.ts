@@ -11,7 +11,7 @@ import { assert } from '../errors/index.ts';
 import type { CborValue } from './cbor-reader.ts';
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { damaged, tooNew } from './failures.ts';
-import { bytesOfHex, Fields } from './fields.ts';
+import { bytesOfHex, Fields, isCount } from './fields.ts';
 import { decodeObjectHeader, encodeObjectHeader, objectHashOf, saltBytes } from './header.ts';
 import {
   decodeEntryObject,
@@ -238,10 +238,6 @@ function runEntryOf(
     throw checkpointDamaged('a payload is not that of its entry');
   }
   return { envelope, hash: objectHashOf(bytes), bytes, payload };
-}
-
-function isCount(value: CborValue | undefined): value is number {
-  return typeof value === 'number' && value >= 0;
 }
 
 function checkpointDamaged(why: string): ReturnType<typeof damaged> {

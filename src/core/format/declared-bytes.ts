@@ -1,11 +1,9 @@
 import { asBuffer } from '../base/index.ts';
-import { headerBytes } from './header.ts';
+import { headerBytes, magic } from './header.ts';
+import { entryLengthAt } from './journal-entry.ts';
 import type { MirrorPart } from './object-name.ts';
 
-const magic = Buffer.from('VERSIONS', 'latin1');
 const lengthBytes = 4;
-/** Where the length of its sealed part stands in a journal entry. */
-const entryLengthAt = 192;
 
 /**
  * How many bytes an object must have by the lengths that stand in it, whole or damaged; undefined

@@ -135,3 +135,7 @@ export function bytesOfHex(text: string): Buffer {
   assert(isHex16(text) || isHex32(text), 'An id must be 16 or 32 bytes in hexadecimal');
   return Buffer.from(text, 'hex');
 }
+
+export function isCount(value: CborValue | undefined): value is number {
+  return typeof value === 'number' && value >= 0;
+}

@@ -16,7 +16,8 @@ export const headerBytes = 64;
 /** Bytes of a salt. */
 export const saltBytes = 32;
 
-const magic = Buffer.from('VERSIONS', 'latin1');
+/** The first bytes of every object. */
+export const magic: Buffer = Buffer.from('VERSIONS', 'latin1');
 const formatVersion = 1;
 
 /** Kinds of objects in the order of their numbers, which begin at 1. */

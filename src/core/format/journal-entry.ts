@@ -19,6 +19,8 @@ import {
 } from './header.ts';
 
 const envelopeBytes = 196;
+/** Where the length of its sealed part stands in a journal entry. */
+export const entryLengthAt = 192;
 const tagBytes = 16;
 /** What sealing and framing add to a payload of the largest size, generously. */
 const sealedBytesMax: number = payloadBytesMax + 1024 * 1024;
@@ -80,7 +82,7 @@ export function encodeEntryStart(start: SealedObjectStart, envelope: EntryEnvelo
   bytes.writeBigUInt64LE(BigInt(time), 120);
   bytesOfHex(previous).copy(bytes, 128);
   if (payload !== undefined) bytesOfHex(payload).copy(bytes, 160);
-  bytes.writeUInt32LE(start.sealedBytes, 192);
+  bytes.writeUInt32LE(start.sealedBytes, entryLengthAt);
   return bytes;
 }
 
@@ -91,7 +93,7 @@ export function decodeEntryObject(bytes: Uint8Array): SealedObject & EntryEnvelo
   if (buffer.length < envelopeBytes) throw entryDamaged('it is too short');
   const number = safeNumber(buffer.readBigUInt64LE(64));
   const time = safeNumber(buffer.readBigUInt64LE(120));
-  const sealedBytes = buffer.readUInt32LE(192);
+  const sealedBytes = buffer.readUInt32LE(entryLengthAt);
   const fits = sealedBytes >= tagBytes && envelopeBytes + sealedBytes === buffer.length;
   if (!fits || number === undefined || number === 0 || time === undefined) {
     throw entryDamaged('its lengths or numbers do not fit');

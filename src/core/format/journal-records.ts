@@ -19,7 +19,7 @@ import {
   faultOf,
 } from './checkpoint-object.ts';
 import { damaged } from './failures.ts';
-import { bytesOfHex, Fields } from './fields.ts';
+import { bytesOfHex, Fields, isCount } from './fields.ts';
 import { snapshotOfValue, snapshotValue, type SnapshotRecord } from './snapshot-record.ts';
 
 const lineageReasons = ['init', 'rebuild', 'take-over', 'copy', 'clone'] as const;
@@ -103,6 +103,14 @@ export interface CheckpointRecord {
   readonly hash: ObjectHash;
   /** All runs that it consists of, oldest first. */
   readonly runs: readonly CheckpointPart[];
+}
+
+/** All objects that it names: its runs, and the list of them. */
+export function partsOfCheckpoint({
+  checkpoint,
+  runs,
+}: CheckpointRecord): readonly CheckpointPart[] {
+  return [...runs, checkpoint];
 }
 
 /** A record of a newer version. Unless it is optional, a client goes on reading and never writes. */
@@ -318,10 +326,6 @@ function mirrorOfValue(value: CborValue): MirrorRecord {
 
 function hexesValue(names: readonly string[]): Uint8Array[] {
   return names.map((name) => bytesOfHex(name));
-}
-
-function isCount(value: CborValue | undefined): value is number {
-  return typeof value === 'number' && value >= 0;
 }
 
 function recordDamaged(why: string): VersionsError {

@@ -37,4 +37,10 @@ export { mirrorForeign } from './mirror-errors.ts';
 export { mirrorsMinOf } from './open-mirrors.ts';
 export type { Debt, Settled, Stored } from './quorum-write.ts';
 export { thawObject } from './thaw-object.ts';
-export { type Thaw, versionedStoreIn, type ObjectInfo, type ObjectStore } from '../store/index.ts';
+export {
+  type LockingStore,
+  type ObjectInfo,
+  type ObjectStore,
+  type Thaw,
+  versionedStoreIn,
+} from '../store/index.ts';

@@ -23,11 +23,12 @@ export function quorumLost(message: string, failures: readonly MirrorFailure[]):
 
 function hintOf(failures: readonly MirrorFailure[]): string {
   const full = failures.filter(({ error }) => isFull(error)).map(({ name }) => name);
-  const back = 'ring the mirrors back (`versions status` shows them)';
-  const again = 'and run the command again, or lower mirrors-min';
-  if (full.length === 0) return `B${back} ${again}`;
-  const room = `Make room in ${full.join(' and ')}`;
-  return full.length === failures.length ? `${room} ${again}` : `${room}, b${back} ${again}`;
+  const areOthers = full.length === 0 || full.length < failures.length;
+  const steps = [
+    ...(full.length > 0 ? [`make room in ${full.join(' and ')}`] : []),
+    ...(areOthers ? ['bring the mirrors back (`versions status` shows them)'] : []),
+  ].join(', ');
+  return `${steps.charAt(0).toUpperCase()}${steps.slice(1)} and run the command again, or lower mirrors-min`;
 }
 
 /** Itself, or as the reason why the mirror was given up. */

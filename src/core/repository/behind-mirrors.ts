@@ -1,5 +1,6 @@
 import type { EntryRow } from '../catalog/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { partsOfCheckpoint } from '../format/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import type { BehindMirror } from './mirror-history.ts';
 import { checkpointKey, entryKey, packKey } from './object-keys.ts';
@@ -88,7 +89,7 @@ async function packKeysOf({ log, state }: Repository, row: EntryRow): Promise<re
   const records = await log.recordsOf(row);
   return records.flatMap((record) => {
     if (record.type === 'checkpoint') {
-      return [record.checkpoint, ...record.runs].map(({ name }) => checkpointKey(name));
+      return partsOfCheckpoint(record).map(({ name }) => checkpointKey(name));
     }
     const packs = record.type === 'packs' ? record.packs : [];
     return packs

@@ -1,5 +1,5 @@
 import { hashOfPack } from '../base/index.ts';
-import { decodeEntryObject } from '../format/index.ts';
+import { decodeEntryObject, partsOfCheckpoint } from '../format/index.ts';
 import { sortedByKey, type ExpectedObject } from '../verify/index.ts';
 import { metaKeys } from './meta-keys.ts';
 import {
@@ -53,7 +53,7 @@ async function expectedCheckpoints({
   const stored = await catalog.getMeta(metaKeys.checkpoint);
   // The entry comes before the objects: its writer may be at it, or have died in between.
   const unfinished = new Set(
-    last.checkpoint.name === stored ? [] : [...last.runs, last.checkpoint].map(({ name }) => name),
+    last.checkpoint.name === stored ? [] : partsOfCheckpoint(last).map(({ name }) => name),
   );
   return [...state.checkpointParts().values()].map(({ name, bytes }) => ({
     key: checkpointKey(name),

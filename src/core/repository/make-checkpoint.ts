@@ -140,6 +140,7 @@ async function sizesBehind(
   return sizes;
 }
 
+/** Read for its size and again for the run: all of them together may be more than memory holds. */
 async function payloadGoingAlong(
   { log }: Repository,
   row: EntryRow,

@@ -11,8 +11,8 @@ const readsAtOnce = 16;
 
 /**
  * The longest valid history that the mirrors hold between them, entry by entry, oldest first. Each
- * entry is read from a run of a checkpoint that holds it, or from whichever mirror has it whole. Entries that lie behind a gap or on a shorter
- * branch are reported and left out.
+ * entry is read from a run of a checkpoint that holds it, or from whichever mirror has it whole.
+ * Entries that lie behind a gap or on a shorter branch are reported and left out.
  */
 export async function* readHistory(options: HistoryOptions): AsyncGenerator<EntryRow> {
   const byNumber = await listEntries(options);

@@ -8,13 +8,14 @@ import type {
   WriterId,
 } from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
-import type {
-  CheckpointPart,
-  CheckpointRecord,
-  EntryEnvelope,
-  JournalRecord,
-  MirrorRecord,
-  SnapshotRecord,
+import {
+  type CheckpointPart,
+  type CheckpointRecord,
+  type EntryEnvelope,
+  type JournalRecord,
+  type MirrorRecord,
+  partsOfCheckpoint,
+  type SnapshotRecord,
 } from '../format/index.ts';
 import { PackList } from './pack-list.ts';
 
@@ -74,7 +75,7 @@ export class RepositoryState {
 
   /** Everything below `checkpoints/` that entries name. */
   checkpointParts(): ReadonlyMap<ObjectHash, CheckpointPart> {
-    const parts = this.checkpoints.flatMap(({ checkpoint, runs }) => [...runs, checkpoint]);
+    const parts = this.checkpoints.flatMap(partsOfCheckpoint);
     return new Map(parts.map((part) => [part.name, part]));
   }
 

@@ -1,5 +1,5 @@
 import { isVersionsError, errorMessage } from '../errors/index.ts';
-import type { CheckpointPart, CheckpointRecord } from '../format/index.ts';
+import { type CheckpointPart, type CheckpointRecord, partsOfCheckpoint } from '../format/index.ts';
 import type { Context } from './context.ts';
 import { makeCheckpoint, remakePart } from './make-checkpoint.ts';
 import { metaKeys } from './meta-keys.ts';
@@ -49,7 +49,7 @@ export async function finishCheckpoint(
   if (record === undefined) return;
   if ((await catalog.getMeta(metaKeys.checkpoint)) === record.checkpoint.name) return;
   try {
-    const parts = new Map([...record.runs, record.checkpoint].map((part) => [part.name, part]));
+    const parts = new Map(partsOfCheckpoint(record).map((part) => [part.name, part]));
     const missing = new Set<CheckpointPart>();
     for (const { store } of mirrors.mirrors) {
       const listed = new Set<string>();

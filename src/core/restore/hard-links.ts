@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { bytesOfByteString, byteStringOf, toHex, type ByteString } from '../base/index.ts';
+import { ScratchDatabase } from '../files/index.ts';
 import type { TreeEntry } from '../format/index.ts';
 import { FileTable } from './file-table.ts';
 
@@ -17,22 +16,20 @@ export interface HardLink {
  * there may be millions; made at the first.
  */
 export class HardLinks implements Disposable {
-  readonly #path: string;
+  readonly #names: ScratchDatabase<keyof typeof sql>;
   readonly #further: FileTable;
-  #open: Statements | undefined;
 
   /** `directory`: private; nothing else in it is named `links` or `link-names`. */
   constructor(directory: string) {
-    this.#path = join(directory, 'links');
+    this.#names = new ScratchDatabase(join(directory, 'links'), table, sql);
     this.#further = new FileTable(join(directory, 'link-names'));
   }
 
   /** The first name that came with this id; `path` becomes that, if it is the first. */
   firstName(id: Uint8Array, path: ByteString): ByteString {
-    this.#open ??= openTable(this.#path);
-    const { see, find } = this.#open;
-    if (see.run(id, bytesOfByteString(path)).changes !== 0) return path;
-    const first = find.get(id)?.['path'];
+    const { changes } = this.#names.statement('see').run(id, bytesOfByteString(path));
+    if (changes !== 0) return path;
+    const first = this.#names.statement('find').get(id)?.['path'];
     return first instanceof Uint8Array ? byteStringOf(first) : path;
   }
 
@@ -50,10 +47,7 @@ export class HardLinks implements Disposable {
 
   [Symbol.dispose](): void {
     this.#further.remove();
-    if (this.#open === undefined) return;
-    this.#open.database.close();
-    this.#open = undefined;
-    rmSync(this.#path, { force: true });
+    this.#names[Symbol.dispose]();
   }
 }
 
@@ -67,22 +61,9 @@ export function linkIdOf(fileId: Uint8Array, entry: TreeEntry): Uint8Array {
     .digest();
 }
 
-interface Statements {
-  readonly database: DatabaseSync;
-  readonly see: StatementSync;
-  readonly find: StatementSync;
-}
+const table = 'CREATE TABLE names (id BLOB PRIMARY KEY, path BLOB) WITHOUT ROWID;';
 
-function openTable(path: string): Statements {
-  const database = new DatabaseSync(path);
-  // For this run only: nothing of it must survive a crash. One transaction that never ends.
-  database.exec(`
-    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8192;
-    CREATE TABLE names (id BLOB PRIMARY KEY, path BLOB) WITHOUT ROWID;
-    BEGIN;`);
-  return {
-    database,
-    see: database.prepare('INSERT OR IGNORE INTO names (id, path) VALUES (?, ?)'),
-    find: database.prepare('SELECT path FROM names WHERE id = ?'),
-  };
-}
+const sql = {
+  see: 'INSERT OR IGNORE INTO names (id, path) VALUES (?, ?)',
+  find: 'SELECT path FROM names WHERE id = ?',
+} as const;

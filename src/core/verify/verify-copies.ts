@@ -1,7 +1,7 @@
 import type { Clock } from '../base/index.ts';
 import type { CopyState, Ledger, LedgerCopy } from '../catalog/index.ts';
 import { isVersionsError } from '../errors/index.ts';
-import type { Mirror } from '../mirror/index.ts';
+import type { LockingStore, Mirror } from '../mirror/index.ts';
 import type { FindingKind, Monitor } from '../monitor/index.ts';
 import type { Judge } from './judge.ts';
 import { readCopy } from './read-copy.ts';
@@ -15,16 +15,10 @@ export interface VerifyCopiesOptions {
   readonly monitor: Monitor;
   readonly maxAgeMs: number;
   /** For a mirror that locks what it keeps: how. */
-  readonly locking?: Locking | undefined;
+  readonly locking?: LockingStore | undefined;
   /** False when there is no time left for another copy. */
   readonly hasTime: () => boolean;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** What can lock objects against deletion. */
-export interface Locking {
-  locks(key: string): boolean;
-  extendLock(key: string, options: { readonly signal?: AbortSignal | undefined }): Promise<void>;
 }
 
 export interface VerifiedCopies {

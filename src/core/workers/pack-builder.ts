@@ -1,4 +1,4 @@
-import { type ChunkId, type PackName, type Random, type RepositoryId } from '../base/index.ts';
+import type { ChunkId, PackName, Random, RepositoryId } from '../base/index.ts';
 import { BlockCompressor } from '../compression/index.ts';
 import { sealInto, sealTagBytes, type IdKind, type RepositoryKeys } from '../crypto/index.ts';
 import { assert } from '../errors/index.ts';
