@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { expectCode, expectLatestIs } from '../cli/expect-outcome.ts';
 import { exitErrorIn, type JsonLine, Machine, type Outcome } from '../cli/machine.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { SmallDisk, whyNoSmallDisk } from '../support/small-disk.ts';
@@ -42,11 +43,7 @@ function addFiles(source: string, name: string): void {
 }
 
 function expectOk(outcome: Outcome): void {
-  expect({ code: outcome.code, stderr: outcome.stderr }).toMatchObject({ code: 0 });
-}
-
-function expectCode({ code, stderr }: Outcome, codes: readonly number[]): void {
-  if (code === null || !codes.includes(code)) throw new Error(`It ended with ${code}: ${stderr}`);
+  expectCode(outcome, [0]);
 }
 
 /** It ended in a way that the pages of codes tell, with one sentence and a hint. */
@@ -61,10 +58,7 @@ function expectClear(outcome: Outcome, codes: readonly number[]): string {
 }
 
 async function expectRestores(machine: Machine, source: string): Promise<void> {
-  const target = machine.path('restored');
-  expectOk(await machine.run(['restore', 'latest', '--target', target]));
-  expect(treeImage(target + source)).toEqual(treeImage(source));
-  rmSync(target, { recursive: true });
+  await expectLatestIs(machine, source);
   expectOk(await machine.run(['verify', '--level', 'data']));
 }
 

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { expectCode, expectLatestIs } from '../cli/expect-outcome.ts';
 import { Machine, type Outcome, outcomeOf } from '../cli/machine.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { treeImage } from '../support/tree-image.ts';
@@ -51,18 +52,6 @@ function runFaulty(
     env: { PATH: process.env['PATH'] ?? '', TZ: 'UTC', HOME: machine.home },
   });
   return outcomeOf(child);
-}
-
-function expectCode({ code, stderr, stdout }: Outcome, codes: readonly number[]): void {
-  if (code !== null && codes.includes(code)) return;
-  throw new Error(`It ended with ${code}: ${stderr}${stdout}`);
-}
-
-async function expectLatestIs(machine: Machine, source: string): Promise<void> {
-  const target = machine.path('restored');
-  expectCode(await machine.run(['restore', 'latest', '--target', target]), [0]);
-  expect(treeImage(target + source)).toEqual(treeImage(source));
-  rmSync(target, { recursive: true });
 }
 
 const problemsOf = ({ documents }: Outcome): readonly string[] =>

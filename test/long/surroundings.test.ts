@@ -11,6 +11,7 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { expectCode, expectLatestIs } from '../cli/expect-outcome.ts';
 import { Machine, type Outcome, outcomeOf } from '../cli/machine.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { treeImage } from '../support/tree-image.ts';
@@ -53,18 +54,6 @@ function giveToNobody(...paths: readonly string[]): void {
     mkdirSync(path, { recursive: true });
     spawnSync('chown', ['-R', `${nobody}:${nobody}`, path]);
   }
-}
-
-function expectCode({ code, stderr, stdout }: Outcome, codes: readonly number[]): void {
-  if (code !== null && codes.includes(code)) return;
-  throw new Error(`It ended with ${code}: ${stderr}${stdout}`);
-}
-
-async function expectLatestIs(machine: Machine, source: string): Promise<void> {
-  const target = machine.path('restored');
-  expectCode(await machine.run(['restore', 'latest', '--target', target]), [0]);
-  expect(treeImage(target + source)).toEqual(treeImage(source));
-  rmSync(target, { recursive: true });
 }
 
 describe.skipIf(whyNot !== undefined)('a user who is not root', () => {

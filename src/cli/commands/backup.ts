@@ -19,7 +19,7 @@ import { excludePatterns, refuseOwnPlaces, sourcePaths } from '../setup/backup-s
 import { createDefaultRepository } from '../setup/first-run.ts';
 import { lazySecret, openForWriting, writableRepository } from '../setup/open-session.ts';
 import { isWithin, type OwnPlace, ownPlaces } from '../setup/own-places.ts';
-import { timeSetting } from '../setup/parse-time.ts';
+import { timeSetting } from '../setup/time-setting.ts';
 import { areAllOnSameDisk } from '../setup/second-place.ts';
 import { stdinSource } from '../setup/stdin-source.ts';
 

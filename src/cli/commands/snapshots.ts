@@ -19,7 +19,7 @@ import { safeText } from '../output/safe-text.ts';
 import { renderTable } from '../output/text-table.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { openForReading } from '../setup/open-session.ts';
-import { timeSetting } from '../setup/parse-time.ts';
+import { timeSetting } from '../setup/time-setting.ts';
 import { facetsOf, groupSnapshots, newestOfEach } from '../snapshot-groups.ts';
 
 /** Characters of an id that people are shown. */

@@ -1,3 +1,4 @@
+import type { DamageKind, DamagePart } from '../../core/index.ts';
 import type { OptionDefinition } from './option.ts';
 
 /** Options of `debug corrupt`. */
@@ -25,7 +26,7 @@ export const debugOptions: readonly OptionDefinition[] = [
       'key',
       'config',
       'marker',
-    ],
+    ] satisfies readonly DamagePart[],
     value: 'SORT',
     scope: 'none',
     env: false,
@@ -36,7 +37,16 @@ export const debugOptions: readonly OptionDefinition[] = [
   {
     name: 'damage',
     kind: 'choice',
-    choices: ['delete', 'empty', 'truncate', 'flip', 'zero', 'garbage', 'stale', 'swap'],
+    choices: [
+      'delete',
+      'empty',
+      'truncate',
+      'flip',
+      'zero',
+      'garbage',
+      'stale',
+      'swap',
+    ] satisfies readonly DamageKind[],
     value: 'KIND',
     scope: 'none',
     env: false,

@@ -1,7 +1,8 @@
-/** Bytes, ids, clock, limits: what every room may use and what depends on nothing. */
+/** Bytes, ids, clock, times, limits: what every room may use and what depends on nothing. */
 export * from './byte-string.ts';
 export * from './bytes.ts';
 export * from './clock.ts';
 export * from './ids.ts';
 export * from './limits.ts';
 export { makeDirectories, makeDirectoriesSync } from './make-directories.ts';
+export { timeSpanOf, type TimeSpan } from './time-span.ts';

@@ -99,6 +99,8 @@ describe('a snapshot', () => {
     ['@2026-01-02 12:30:14', 'aaaa1'],
     ['@2026-01-02T12:29', 'aaaa1'],
     ['@2030-12-31', 'cccc'],
+    [`@${new Date(2026, 0, 3, 12).getTime() / 1000}`, 'bbbb'],
+    [`@${new Date(2026, 0, 3, 12).getTime() / 1000 - 1}`, 'aaaa2'],
   ])('is the last one not after %s', (selector, id) => {
     expect(find(selector)).toBe(id);
   });

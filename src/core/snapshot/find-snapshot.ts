@@ -1,4 +1,4 @@
-import { byteStringFromText, type ByteString } from '../base/index.ts';
+import { byteStringFromText, timeSpanOf, type ByteString } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import { fitsFilter, type SnapshotFilter, type SnapshotInfo } from './snapshot-info.ts';
 
@@ -74,46 +74,13 @@ function lastBefore(
   selector: string,
   filter: SnapshotFilter,
 ): SnapshotInfo {
-  const until = endOfTime(selector.slice(1));
-  const found = snapshots.findLast(({ time }) => time <= until);
+  // A time as people write it, or with the whole selector seconds since 1970.
+  const span = timeSpanOf(selector.slice(1)) ?? timeSpanOf(selector);
+  if (span === undefined) throw notATime(selector.slice(1));
+  const found = snapshots.findLast(({ time }) => time <= span.last);
   if (found === undefined)
     throw notFound(`There is no snapshot from before ${selector.slice(1)}${filterText(filter)}`);
   return found;
-}
-
-const timePattern =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?)?(?<zone>Z|[+-]\d\d:?\d\d)?$/i;
-
-/**
- * The last millisecond of the day, minute or second that is named: in local time, unless it says `Z`
- * or `+01:00` as the output for programs does.
- */
-function endOfTime(text: string): number {
-  const match = timePattern.exec(text);
-  if (match === null) throw notATime(text);
-  const [, year, month, day, hour = '23', minute = '59', second = '59', fraction = '999'] = match;
-  const ms = Number(fraction.padEnd(3, '9').slice(0, 3));
-  const parts = [year, Number(month) - 1, day, hour, minute, second, ms].map(Number);
-  const zone = match.groups?.['zone'];
-  const utc = utcOf(parts);
-  // 31 February would be taken for 3 March.
-  if (new Date(utc).getUTCMonth() !== parts[1]) throw notATime(text);
-  return zone === undefined ? localOf(parts) : utc - offsetMs(zone);
-}
-
-function utcOf([year = 0, month = 0, ...rest]: readonly number[]): number {
-  return Date.UTC(year, month, ...rest);
-}
-
-function localOf([year = 0, month = 0, ...rest]: readonly number[]): number {
-  return new Date(year, month, ...rest).getTime();
-}
-
-/** Milliseconds east of Greenwich. */
-function offsetMs(zone: string): number {
-  const [, sign, hours, minutes] = /^([+-])(\d\d):?(\d\d)$/.exec(zone) ?? [];
-  const offset = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60_000;
-  return sign === '-' ? -offset : offset;
 }
 
 function notATime(text: string): VersionsError {
