@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeKeyFile, type RepositoryPlaces } from '../../src/core/index.ts';
+import { expectCode } from '../cli/expect-outcome.ts';
 import { type JsonLine, Machine, type Outcome, outcomeOf } from '../cli/machine.ts';
 import { assertStoredOnce } from './assert-sound.ts';
 import { changeTree, makeTree } from './changing-tree.ts';
@@ -96,7 +97,7 @@ class RepositoryLife implements Disposable {
     else cpSync(sourceFrom, this.#source, { recursive: true, preserveTimestamps: true });
     this.#remember();
     const mirrors = ['--mirror', 'm1=m1', '--mirror', 'm2=m2', '--mirrors-min', `${mirrorsMin}`];
-    this.#expectCode(await this.#machine.run(['init', 'home', ...mirrors]), [0]);
+    expectCode(await this.#machine.run(['init', 'home', ...mirrors]), [0]);
     this.#usualMs.set('backup', 3000);
     while (this.killed < kills) {
       const operation = this.#nextOperation();
@@ -141,11 +142,11 @@ class RepositoryLife implements Disposable {
     if (outcome.code === null) {
       this.killed += 1;
       this.byOperation.set(operation, (this.byOperation.get(operation) ?? 0) + 1);
-    } else this.#expectCode(outcome, operation === 'backup' ? [0, 3] : [0, 20]);
+    } else expectCode(outcome, operation === 'backup' ? [0, 3] : [0, 20]);
     if (operation === 'connect') {
       // Until it has ended, there is no catalog.
       const again = await this.#timed('connect');
-      this.#expectCode(again, [0]);
+      expectCode(again, [0]);
     }
     if (operation !== 'restore') return;
     // The same restore goes on where the killed one stopped.
@@ -164,7 +165,7 @@ class RepositoryLife implements Disposable {
   async #settle(mirrorsMin: number): Promise<void> {
     const saved = await this.#timed('backup', ['--json']);
     // A debt of a run before is no fault of this one; with both mirrors needed there is none.
-    this.#expectCode(saved, mirrorsMin === 2 ? [0] : [0, 3]);
+    expectCode(saved, mirrorsMin === 2 ? [0] : [0, 3]);
     if (Number(saved.summary['problems']) > 0) throw new Error(`Problems: ${saved.stderr}`);
     const verified = await this.#timed('verify', ['--json']);
     const findings = verified.documents.filter(({ type }) => type === 'finding');
@@ -172,7 +173,7 @@ class RepositoryLife implements Disposable {
     const missing = findings.filter(({ kind }) => kind === 'missing');
     if (bad.length > 0 || Number(verified.summary['lost']) > 0) throw new Error(verified.stdout);
     if (mirrorsMin === 2 && missing.length > 0) throw new Error(verified.stdout);
-    this.#expectCode(verified, missing.length > 0 ? [20] : [0]);
+    expectCode(verified, missing.length > 0 ? [20] : [0]);
     await this.#list();
   }
 
@@ -193,7 +194,7 @@ class RepositoryLife implements Disposable {
 
   async #checkLatest(): Promise<void> {
     const outcome = await this.#timed('restore');
-    this.#expectCode(outcome, [0]);
+    expectCode(outcome, [0]);
     const digest = digestOf(`${this.#target}${this.#source}`);
     const expected = [...this.#known.values()].at(-1);
     rmSync(this.#target, { recursive: true, force: true });
@@ -206,7 +207,7 @@ class RepositoryLife implements Disposable {
     const ids = new Map([...this.#known].map(([id, digest]) => [digest, id]));
     for (const [expected, id] of ids) {
       const outcome = await this.#machine.run(['restore', id, '--target', this.#target]);
-      this.#expectCode(outcome, [0]);
+      expectCode(outcome, [0]);
       const digest = digestOf(`${this.#target}${this.#source}`);
       rmSync(this.#target, { recursive: true, force: true });
       if (digest !== expected) throw new Error(`Snapshot ${id} restores to something else`);
@@ -221,11 +222,6 @@ class RepositoryLife implements Disposable {
 
   #remember(): void {
     this.#images.push({ since: Date.now(), digest: digestOf(this.#source) });
-  }
-
-  #expectCode(outcome: Outcome, codes: readonly number[]): void {
-    if (outcome.code !== null && codes.includes(outcome.code)) return;
-    throw new Error(`It ended with ${outcome.code}: ${outcome.stderr}${outcome.stdout}`);
   }
 
   /** The same repository through the core. */
