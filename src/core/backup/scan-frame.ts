@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as hashOnce } from 'node:crypto';
 import { bytesEqual, type ByteString } from '../base/index.ts';
 import type { FileStat } from '../files/index.ts';
 import { fingerprintBytes, writeFingerprint } from './fingerprint.ts';
@@ -34,7 +34,6 @@ export class ScanFrame {
   #nextKnown: ItemState | undefined;
   #knownStarted = false;
   readonly buffered: BufferedEntry[] = [];
-  readonly #hash = createHash('sha256');
   #bytes: Buffer = Buffer.allocUnsafe(4096);
   #used = 0;
   #entries = 0;
@@ -93,7 +92,7 @@ export class ScanFrame {
   /** The hash of everything that was added; zero if it must not be trusted next time. */
   finishHash(): Uint8Array {
     if (this.inOrder || this.uncertain) return noHash;
-    return this.#hash.update(this.#bytes.subarray(0, this.#used)).digest();
+    return hashOnce('sha256', this.#bytes.subarray(0, this.#used), 'buffer');
   }
 
   /** Is the directory as it was known? */

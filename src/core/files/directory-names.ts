@@ -14,6 +14,11 @@ export interface DirectoryNames {
 /** A directory that takes up more is not read in one go. */
 const largeDirectoryBytes = 256 * 1024;
 
+/** Are its names too many for one list, going by the size that its stat gave? */
+export function isLargeDirectory(sizeBytes: number): boolean {
+  return sizeBytes > largeDirectoryBytes;
+}
+
 /**
  * Reads the names of a directory. `sizeBytes` is the size its stat gave, a hint at how many there
  * are: those of a large one are kept as sorted, packed runs, because a million names as strings
@@ -29,7 +34,7 @@ export function readNames(
 ): DirectoryNames {
   try {
     return reach(path, (reachable) =>
-      sizeBytes > largeDirectoryBytes
+      isLargeDirectory(sizeBytes)
         ? readInRuns(reachable, askedAfter, runNamesMax)
         : new ListedNames(namesAt(reachable), askedAfter),
     );
@@ -38,9 +43,12 @@ export function readNames(
   }
 }
 
-/** The names of a list instead of those of a directory. */
-export function listedNames(names: readonly ByteString[]): DirectoryNames {
-  return new ListedNames([...names], names);
+/** The names of a list, in no order; `askedAfter` as in `readNames`, all of them by default. */
+export function listedNames(
+  names: readonly ByteString[],
+  askedAfter: readonly ByteString[] = names,
+): DirectoryNames {
+  return new ListedNames([...names], askedAfter);
 }
 
 function namesAt(reachable: string | Buffer): ByteString[] {
@@ -87,6 +95,8 @@ function packed(names: ByteString[]): Buffer {
   return Buffer.from(names.sort().join('/'), 'latin1');
 }
 
+const none: ReadonlySet<ByteString> = new Set();
+
 class ListedNames implements DirectoryNames {
   readonly #names: readonly ByteString[];
   readonly #found: ReadonlySet<ByteString>;
@@ -95,7 +105,8 @@ class ListedNames implements DirectoryNames {
 
   constructor(names: ByteString[], askedAfter: readonly ByteString[]) {
     this.#names = names.sort();
-    this.#found = new Set(askedAfter.filter((name) => names.includes(name)));
+    this.#found =
+      askedAfter.length === 0 ? none : new Set(askedAfter.filter((name) => names.includes(name)));
   }
 
   next(): ByteString | undefined {

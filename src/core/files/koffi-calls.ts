@@ -1,3 +1,4 @@
+import { koffiNames } from './koffi-names.ts';
 import { deviceNumber, koffiStat } from './koffi-stat.ts';
 import { koffiXattrs } from './koffi-xattrs.ts';
 import { terminated, throwIfFailed, type Koffi } from './koffi-library.ts';
@@ -32,6 +33,7 @@ export function koffiCalls(koffi: Koffi): NativeCalls {
     },
     ...koffiXattrs(koffi, library),
     ...koffiStat(library),
+    ...koffiNames(library),
     setMtime(place, { mtimeSeconds, mtimeNanos }, follow) {
       times[2] = BigInt(mtimeSeconds);
       times[3] = BigInt(mtimeNanos);

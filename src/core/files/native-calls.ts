@@ -40,6 +40,11 @@ export interface NativeCalls {
    * be told, for whatever reason: `node:fs` says which. `directory` may be an `O_PATH` descriptor.
    */
   lstatIn(directory: number, name: string | Buffer): FileStat | undefined;
+  /**
+   * The names in an open directory (not an `O_PATH` descriptor), each once or more, in no order;
+   * undefined if they could not be read to the end, for whatever reason.
+   */
+  namesIn(directory: number): ByteString[] | undefined;
   /** As `lstatIn`, of an open file. */
   statOpen(fd: number): FileStat | undefined;
 }

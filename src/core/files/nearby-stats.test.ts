@@ -77,33 +77,103 @@ describe.runIf(isLinux)('statx', () => {
   });
 });
 
+describe.runIf(isLinux)('getdents64', () => {
+  const namesOf = (path: string): ByteString[] | undefined => {
+    const fd = openSync(path, 'r');
+    try {
+      return native.namesIn(fd)?.sort();
+    } finally {
+      closeSync(fd);
+    }
+  };
+
+  it('gives the names that readdir gives, as bytes, also more than fit into one answer', () => {
+    for (let name = 0; name < 1500; name++) {
+      writeFileSync(directory.text(`${name}-${'x'.repeat(name % 200)}`), '');
+    }
+    for (const name of ['\xff\xfe', '...', '.hidden', 'a b', '\n', 'é']) {
+      writeFileSync(Buffer.from(directory.text(name), 'latin1'), '');
+    }
+    const names = namesOf(directory.root);
+    expect(names).toHaveLength(1506);
+    expect(names).toEqual(readdirSync(directory.root, 'latin1').map(bytes).sort());
+  });
+
+  it('gives none of an empty directory, and nothing of what is none', () => {
+    mkdirSync(directory.text('empty'));
+    writeFileSync(directory.text('file'), '');
+    expect(namesOf(directory.text('empty'))).toEqual([]);
+    expect(namesOf(directory.text('file'))).toBeUndefined();
+    expect(native.namesIn(987_654)).toBeUndefined();
+  });
+});
+
 describe.runIf(isLinux)('NearbyStats', () => {
   /** Names that were answered from an open directory. */
-  const answered = (stats: NearbyStats, owner: object, at: string, names: string[]): string[] =>
+  const answered = (stats: NearbyStats, at: string, names: string[]): string[] =>
     names.filter((name) => {
-      const found = stats.lstat(owner, directory.path(at), bytes(name));
+      const found = stats.lstat(directory.path(at), bytes(name));
       return found !== undefined && found.ino === plainStat(directory.path(`${at}/${name}`)).ino;
     });
+  const fill = (at: string): void => {
+    mkdirSync(directory.text(at));
+    for (let name = 0; name < 5; name++) writeFileSync(directory.text(`${at}/${name}`), at);
+  };
 
-  it('answers from the third name in a row, and begins anew in another directory', () => {
-    for (const at of ['a', 'b']) {
-      mkdirSync(directory.text(at));
-      for (let name = 0; name < 5; name++) writeFileSync(directory.text(`${at}/${name}`), at);
-    }
+  it('answers from the third name in a row where the directory was not listed', () => {
+    fill('a');
+    fill('b');
     using stats = new NearbyStats();
-    const [a, b] = [{}, {}];
-    expect(answered(stats, a, 'a', ['0', '1', '2', '3'])).toEqual(['2', '3']);
-    expect(answered(stats, b, 'b', ['0', '1', '2', '3'])).toEqual(['2', '3']);
-    expect(answered(stats, a, 'a', ['4'])).toEqual([]);
-    expect(answered(stats, b, 'b', ['4', '0', '1'])).toEqual(['1']);
+    expect(answered(stats, 'a', ['0'])).toEqual([]);
+    stats.enter();
+    expect(answered(stats, 'a', ['0', '1', '2', '3'])).toEqual(['2', '3']);
+    stats.enter();
+    expect(answered(stats, 'b', ['0', '1', '2', '3'])).toEqual(['2', '3']);
+    stats.leave();
+    expect(answered(stats, 'a', ['4'])).toEqual(['4']);
+  });
+
+  it('answers at once where the directory was listed, and of the one above when that is left', () => {
+    fill('a');
+    fill('a/b');
+    using stats = new NearbyStats();
+    stats.enter();
+    expect(stats.names(directory.path('a'))?.sort()).toEqual(['0', '1', '2', '3', '4', 'b']);
+    expect(answered(stats, 'a', ['0', '1'])).toEqual(['0', '1']);
+    stats.enter();
+    expect(stats.names(directory.path('a/b'))?.sort()).toEqual(['0', '1', '2', '3', '4']);
+    expect(answered(stats, 'a/b', ['0', '1'])).toEqual(['0', '1']);
+    stats.leave();
+    expect(answered(stats, 'a', ['2'])).toEqual(['2']);
+  });
+
+  it('keeps few directories open, however deep it goes, and opens them anew', () => {
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    const before = open();
+    using stats = new NearbyStats();
+    const paths = Array.from({ length: 20 }, (_, depth) =>
+      ['a', ...Array(depth).fill('d')].join('/'),
+    );
+    for (const at of paths) {
+      fill(at);
+      stats.enter();
+      expect(stats.names(directory.path(at))).toHaveLength(5);
+      expect(open() - before).toBeLessThanOrEqual(9);
+    }
+    for (const at of paths.toReversed()) {
+      expect(answered(stats, at, ['2', '3', '4'])).toContain('4');
+      stats.leave();
+    }
+    expect(open()).toBe(before);
   });
 
   it('gives nothing where a symlink is in the place of the directory', () => {
-    mkdirSync(directory.text('real'));
-    for (let name = 0; name < 5; name++) writeFileSync(directory.text(`real/${name}`), '');
+    fill('real');
     symlinkSync('real', directory.text('link'));
     using stats = new NearbyStats();
-    expect(answered(stats, {}, 'link', ['0', '1', '2', '3'])).toEqual([]);
+    stats.enter();
+    expect(stats.names(directory.path('link'))).toBeUndefined();
+    expect(answered(stats, 'link', ['0', '1', '2', '3'])).toEqual([]);
   });
 
   it('leaves no descriptor open, whether a walk ends or is left', () => {
@@ -123,13 +193,12 @@ describe.runIf(isLinux)('NearbyStats', () => {
   });
 
   it('keeps to the directory that it entered when that is moved away', () => {
-    mkdirSync(directory.text('a'));
-    for (let name = 0; name < 5; name++) writeFileSync(directory.text(`a/${name}`), 'old');
+    fill('a');
     using stats = new NearbyStats();
-    const owner = {};
-    expect(answered(stats, owner, 'a', ['0', '1', '2'])).toEqual(['2']);
+    stats.enter();
+    expect(stats.names(directory.path('a'))).toHaveLength(5);
     renameSync(directory.text('a'), directory.text('moved'));
-    const found = stats.lstat(owner, directory.path('a'), bytes('3'));
+    const found = stats.lstat(directory.path('a'), bytes('3'));
     expect(found?.ino).toBe(plainStat(directory.path('moved/3')).ino);
   });
 });

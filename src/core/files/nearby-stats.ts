@@ -7,50 +7,87 @@ import type { NativeCalls } from './native-calls.ts';
 
 /** To open a directory costs as much as what it saves for a few names. */
 const namesMin = 3;
+/** Directories that are kept open: those that are entered last. */
+const openMax = 8;
+
+/** A directory that was entered and not left. */
+interface Level {
+  fd: number | undefined;
+  /** Names that were asked for since it was closed, or not opened. */
+  inARow: number;
+}
 
 /**
- * Stats of names of which many in a row are in one directory: that is opened once, and the kernel
- * need not walk along the path for each of them. One descriptor at most.
+ * Stats of names of which many in a row are in one directory: that is opened once, to be listed
+ * too, and the kernel need not walk along the path for each of them. Directories are entered and
+ * left as a walk does; few descriptors at most, however deep it is.
  */
 export class NearbyStats implements Disposable {
   readonly #native: NativeCalls;
-  #directory: object | undefined;
-  #inARow = 0;
-  #fd: number | undefined;
+  readonly #levels: Level[] = [];
 
   constructor(native: NativeCalls = nativeCalls()) {
     this.#native = native;
   }
 
+  /** From now on names are asked for in another directory, until it is left. */
+  enter(): void {
+    this.#levels.push({ fd: undefined, inARow: 0 });
+    const level = this.#levels.at(-1 - openMax);
+    if (level !== undefined) close(level);
+  }
+
   /**
-   * What `name` in the directory at `path` stands for, a symlink for itself. Undefined if that is
-   * to be asked by its path, for whatever reason. `directory` is what tells two visits to a path
-   * from one.
+   * The names in the directory that was entered last, whose path is given, in no order. Undefined
+   * if they are to be read by its path, for whatever reason.
    */
-  lstat(directory: object, path: ByteString, name: ByteString): FileStat | undefined {
-    if (this.#directory !== directory) {
-      this[Symbol.dispose]();
-      this.#directory = directory;
-      this.#inARow = 0;
+  names(path: ByteString): ByteString[] | undefined {
+    const level = this.#levels.at(-1);
+    if (level === undefined || this.#native.capabilities.missingBecause !== undefined) {
+      return undefined;
     }
-    this.#inARow += 1;
-    if (this.#inARow === namesMin) this.#fd = openDirectory(path);
-    return this.#fd === undefined ? undefined : this.#native.lstatIn(this.#fd, fsPath(name));
+    close(level);
+    level.fd = openDirectory(path, constants.O_RDONLY);
+    const names = level.fd === undefined ? undefined : this.#native.namesIn(level.fd);
+    // What cannot be listed may be something that is best left alone.
+    if (names === undefined) close(level);
+    return names;
+  }
+
+  leave(): void {
+    const level = this.#levels.pop();
+    if (level !== undefined) close(level);
+  }
+
+  /**
+   * What `name` in the directory that was entered last stands for, a symlink for itself. Undefined
+   * if that is to be asked by its path, for whatever reason.
+   */
+  lstat(path: ByteString, name: ByteString): FileStat | undefined {
+    const level = this.#levels.at(-1);
+    if (level === undefined) return undefined;
+    if (level.fd === undefined && ++level.inARow === namesMin) {
+      level.fd = openDirectory(path, openPathOnly);
+    }
+    return level.fd === undefined ? undefined : this.#native.lstatIn(level.fd, fsPath(name));
   }
 
   [Symbol.dispose](): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
-    this.#directory = undefined;
+    for (const level of this.#levels) close(level);
+    this.#levels.length = 0;
   }
 }
 
-const flags = openPathOnly | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+function close(level: Level): void {
+  if (level.fd !== undefined) closeSync(level.fd);
+  level.fd = undefined;
+  level.inARow = 0;
+}
 
-function openDirectory(path: ByteString): number | undefined {
+function openDirectory(path: ByteString, how: number): number | undefined {
   if (path.length > pathBytesDirectMax || !hasDescriptorPaths()) return undefined;
   try {
-    return openSync(fsPath(path), flags);
+    return openSync(fsPath(path), how | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   } catch {
     // What is wrong with it shows when the names are asked for by their paths.
     return undefined;

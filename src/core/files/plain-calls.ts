@@ -35,6 +35,7 @@ export function plainCalls(missingBecause: string): NativeCalls {
     inodeFlags: () => undefined,
     setInodeFlags: unsupported,
     lstatIn: () => undefined,
+    namesIn: () => undefined,
     statOpen: () => undefined,
   };
 }

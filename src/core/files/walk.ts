@@ -2,7 +2,12 @@ import { byteStringFromText, displayPath, type ByteString } from '../base/index.
 import { VersionsError } from '../errors/index.ts';
 import { askedTree, resolvePath, type AskedNode } from './asked-paths.ts';
 import { cacheTagName, isCacheTag } from './cache-tag.ts';
-import { listedNames, readNames, type DirectoryNames } from './directory-names.ts';
+import {
+  isLargeDirectory,
+  listedNames,
+  readNames,
+  type DirectoryNames,
+} from './directory-names.ts';
 import { lstatIfExists, statFollowing, type FileStat } from './file-stat.ts';
 import { ignoreFileName, IgnoreRules, readIgnoreFile } from './ignore-rules.ts';
 import { byteSlice, joinPath } from './long-path.ts';
@@ -106,6 +111,7 @@ class Walker {
       const next = frame.names.next();
       if (next === undefined) {
         this.#frames.pop();
+        this.#stats.leave();
         this.#path = byteSlice(this.#path, 0, frame.parentBytes);
         yield { type: 'leave' };
       } else {
@@ -119,7 +125,7 @@ class Walker {
     if (node !== undefined) return this.#visitAsked(path, name, node, frame);
     let stat: FileStat | undefined;
     try {
-      stat = this.#stats.lstat(frame, this.#path, name) ?? lstatIfExists(path);
+      stat = this.#stats.lstat(this.#path, name) ?? lstatIfExists(path);
     } catch (error) {
       if (!this.#isIgnoredWhateverItIs(path, name, frame)) this.#problem(path, error);
       return;
@@ -174,6 +180,7 @@ class Walker {
   #enter(door: Door): void {
     const { path, name, stat, asked } = door;
     const problems: ProblemEvent[] = [];
+    this.#stats.enter();
     let { rules } = door;
     let content: DirectoryContent = 'read';
     let names: DirectoryNames = listedNames([...asked.keys()]);
@@ -181,7 +188,7 @@ class Walker {
     else if (door.isForeign) content = asked.size > 0 ? 'passage' : 'mount-point';
     else {
       try {
-        const all = readNames(path, stat.size, this.#askedAfter);
+        const all = this.#namesIn(path, stat.size);
         const tags = this.#askedAfter.length === 0 ? [] : this.#tagsIn(path, all);
         if (tags.length > 0) {
           content = 'tagged';
@@ -193,6 +200,7 @@ class Walker {
       } catch (error) {
         const problem = problemOf(path, error, asked.size > 0);
         if (problem.vanished) {
+          this.#stats.leave();
           this.#queue.push(problem);
           return;
         }
@@ -210,6 +218,14 @@ class Walker {
     });
     this.#path = path;
     this.#queue.push({ type: 'enter', path, name, stat, content }, ...problems);
+  }
+
+  /** The names of the directory that is being entered. */
+  #namesIn(path: ByteString, sizeBytes: number): DirectoryNames {
+    const nearby = isLargeDirectory(sizeBytes) ? undefined : this.#stats.names(path);
+    return nearby === undefined
+      ? readNames(path, sizeBytes, this.#askedAfter)
+      : listedNames(nearby, this.#askedAfter);
   }
 
   #tagsIn(path: ByteString, names: DirectoryNames): readonly ByteString[] {
