@@ -1,12 +1,8 @@
-import {
-  byteStringFromText,
-  type RestoreSummary,
-  runRestore,
-  VersionsError,
-} from '../../core/index.ts';
+import { type RestoreSummary, runRestore, VersionsError } from '../../core/index.ts';
 import { formatBytes, formatCount, formatCounted, formatDuration } from '../output/measures.ts';
 import { selectSnapshot } from '../select-snapshot.ts';
 import type { CommandResult, Session } from '../session.ts';
+import { localPath } from '../setup/local-path.ts';
 import { openForReading } from '../setup/open-session.ts';
 
 type Overwrite = 'always' | 'if-changed' | 'if-newer' | 'never';
@@ -30,7 +26,7 @@ export async function run(session: Session): Promise<CommandResult> {
     {
       snapshot,
       ...(path === undefined ? {} : { path }),
-      target: byteStringFromText(target),
+      target: localPath(target),
       include: [...settings.list('include')],
       exclude: [...settings.list('exclude')],
       overwrite: overwriteOf(session),

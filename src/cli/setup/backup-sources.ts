@@ -10,6 +10,7 @@ import {
 } from '../../core/index.ts';
 import { safeText } from '../output/safe-text.ts';
 import type { Session } from '../session.ts';
+import { localPath } from './local-path.ts';
 import { isWithin, type OwnPlace } from './own-places.ts';
 
 const listBytesMax = 1024 * 1024 * 1024;
@@ -22,14 +23,14 @@ export async function sourcePaths(session: Session): Promise<ByteString[]> {
     if (operand === '') throw emptyPath();
     const path = await withoutLink(operand, resolve(io.directory, operand));
     await refuseMangledName(path);
-    paths.push(byteStringFromText(path));
+    paths.push(localPath(path));
     await noteLink(session, path);
   }
   for (const file of settings.list('files-from')) {
     paths.push(...(await readPathList(session, file)));
   }
   const isGiven = operands.length > 0 || settings.list('files-from').length > 0;
-  if (!isGiven) paths.push(...settings.list('paths').map((path) => byteStringFromText(path)));
+  if (!isGiven) paths.push(...settings.list('paths').map((path) => localPath(path)));
   if (paths.length === 0) {
     throw new VersionsError('Usage', 'NOTHING_TO_SAVE', 'No PATH was given to save', {
       hint: isGiven

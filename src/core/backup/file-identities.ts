@@ -1,7 +1,7 @@
 import { bytesEqual, toHex, type ByteString } from '../base/index.ts';
 import type { IdentityHasher } from '../crypto/index.ts';
 import { isVersionsError } from '../errors/index.ts';
-import { lstatIfExists, type FileStat } from '../files/index.ts';
+import { hasIdentity, lstatIfExists, type FileStat } from '../files/index.ts';
 import { decodeEntry } from '../format/index.ts';
 import { contentHashOf, type EntryIdentity } from './entry-identity.ts';
 import { fileMarkOf, hasBirthTime } from './fingerprint.ts';
@@ -71,6 +71,7 @@ export class FileIdentities {
   }
 
   #movedHere({ stat, fingerprint }: FoundName, index: InodeIndex): KnownPlace | undefined {
+    if (!hasIdentity(stat)) return undefined;
     const place = index.find(fingerprint);
     if (place === undefined) return undefined;
     let there: FileStat | undefined;
@@ -106,9 +107,10 @@ export class FileIdentities {
 }
 
 /** Device and inode, 16 bytes, of something that has several names. */
-export function linkKeyOf({ kind, dev, ino, linkCount }: FileStat): Uint8Array | undefined {
+export function linkKeyOf(stat: FileStat): Uint8Array | undefined {
+  const { kind, dev, ino, linkCount } = stat;
   // The links of a directory count those below it.
-  if (kind === 'directory' || linkCount < 2) return undefined;
+  if (kind === 'directory' || linkCount < 2 || !hasIdentity(stat)) return undefined;
   const key = Buffer.allocUnsafe(16);
   key.writeBigUInt64LE(BigInt.asUintN(64, dev), 0);
   key.writeBigUInt64LE(BigInt.asUintN(64, ino), 8);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import { thisSystem } from '../base/index.ts';
 import { assert, errorMessage, withLocalDisk } from '../errors/index.ts';
-import { nativeCalls } from '../files/index.ts';
+import { nativeCalls, whatIsNotSaved } from '../files/index.ts';
 import { encodeSnapshotRecord } from '../format/index.ts';
 import {
   TreeStore,
@@ -50,11 +51,8 @@ async function save(
 ): Promise<BackupSummary> {
   const began = context.clock.elapsed();
   const startMs = context.clock.now();
-  const { missingBecause } = nativeCalls().capabilities;
-  if (missingBecause !== undefined) {
-    const lost = 'Extended attributes, access lists and inode flags are not saved';
-    context.monitor.note(`${lost}: ${missingBecause}`);
-  }
+  const lost = whatIsNotSaved(nativeCalls().capabilities, thisSystem);
+  if (lost !== undefined) context.monitor.note(lost);
   const source = sourceIdOf(repository, options);
   await repository.loadIndex(context.signal);
   using state = await openLocalState(repository);

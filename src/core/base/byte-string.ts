@@ -1,4 +1,6 @@
 import { asBuffer } from './bytes.ts';
+import { thisSystem, type System } from './system.ts';
+import { windowsPathOf } from './windows-path.ts';
 
 /**
  * A name or path as the file system has it: bytes, not text. Held as a string in which each
@@ -25,9 +27,15 @@ export function bytesOfByteString(text: ByteString): Buffer {
   return Buffer.from(text, 'latin1');
 }
 
-/** What to hand to `node:fs`: the string itself if every byte is ASCII, else a Buffer. */
-export function fsPath(path: ByteString): string | Buffer {
-  return isAscii(path) ? path : bytesOfByteString(path);
+/**
+ * What to hand to `node:fs` for a path: the string itself if every byte is ASCII, else a Buffer.
+ * On Windows `/C/x` becomes `\\\\?\\C:\\x`; bytes beyond ASCII are those of WTF-8 there, as Node
+ * takes and gives them, so that names with half a surrogate pair survive.
+ */
+export function fsPath(path: ByteString, system: System = thisSystem): string | Buffer {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- drive, slashes and ASCII only
+  const local = system === 'win32' ? (windowsPathOf(path) as ByteString) : path;
+  return isAscii(local) ? local : bytesOfByteString(local);
 }
 
 /** Text for people: UTF-8 where it is UTF-8, `\xNN` for other bytes, and `\n`, `\t`, `\e` … escaped. */

@@ -1,3 +1,4 @@
+import { thisSystem, type System } from '../base/index.ts';
 import type { FileStat } from './file-stat.ts';
 
 /** A moment, exact to the nanosecond. */
@@ -11,6 +12,9 @@ export interface Moment {
  * common kernel (100 Hz).
  */
 export const fineGranuleNanos = 10_000_000;
+
+/** 20 ms: the clock of Windows may stand still for 15.6 ms, whatever the file system keeps. */
+export const windowsGranuleNanos = 20_000_000;
 
 /** 2 s: FAT's; larger than that of every other file system in use. */
 export const coarseGranuleNanos = 2_000_000_000;
@@ -38,10 +42,10 @@ export function sameState(a: FileStat, b: FileStat): boolean {
  * file system probably keeps no finer ones. A wrong guess (1 file in 10,000) costs one reading
  * more.
  */
-export function granuleNanosOf(stat: FileStat): number {
-  return stat.mtimeNanos % fineGranuleNanos === 0 && stat.ctimeNanos % fineGranuleNanos === 0
-    ? coarseGranuleNanos
-    : fineGranuleNanos;
+export function granuleNanosOf(stat: FileStat, system: System = thisSystem): number {
+  if (stat.mtimeNanos % fineGranuleNanos === 0 && stat.ctimeNanos % fineGranuleNanos === 0)
+    return coarseGranuleNanos;
+  return system === 'win32' ? windowsGranuleNanos : fineGranuleNanos;
 }
 
 /**

@@ -1,11 +1,11 @@
-import { fstatSync, lstatSync, statSync, type BigIntStats } from 'node:fs';
-import { platform } from 'node:os';
-import { displayPath, fsPath, type ByteString } from '../base/index.ts';
-import { VersionsError } from '../errors/index.ts';
-import { type FileKind, kindOfMode } from './file-kind.ts';
+import { fstatSync, lstatSync, statSync } from 'node:fs';
+import { fsPath, type ByteString } from '../base/index.ts';
+import type { VersionsError } from '../errors/index.ts';
+import type { FileKind } from './file-kind.ts';
 import { pathBytesDirectMax, reach, viaDirectories } from './long-path.ts';
 import { nativeCalls } from './native.ts';
 import { sourceError, vanishedError } from './source-error.ts';
+import { fileStatOf } from './stat-conversion.ts';
 
 /**
  * What the file system says about one name, exactly: seconds are floored (so nanoseconds are
@@ -81,6 +81,14 @@ export function statOfFd(fd: number, path: ByteString): FileStat {
 }
 
 /**
+ * True if device and inode tell which file it is. Some systems give 0 for one of them: Windows for
+ * the device of a path, network drives for the inode.
+ */
+export function hasIdentity({ dev, ino }: FileStat): boolean {
+  return dev !== 0n && ino !== 0n;
+}
+
+/**
  * True if runs of zeros in the file may be restored as holes: at least a page of it takes up no
  * room. A compressing file system makes some other files look so, which does no harm.
  */
@@ -95,65 +103,3 @@ function undefinedIfGone(error: VersionsError): undefined {
 
 const bigintOnly = { bigint: true } as const;
 const bigintQuiet = { bigint: true, throwIfNoEntry: false } as const;
-const billion = 1_000_000_000n;
-
-function fileStatOf(stats: BigIntStats, path: ByteString): FileStat {
-  const mode = Number(stats.mode);
-  const kind = kindOf(mode, path);
-  const isDevice = kind === 'character-device' || kind === 'block-device';
-  const hasBirthtime = stats.birthtimeNs > 0n;
-  return {
-    kind,
-    size: Number(stats.size),
-    mode: mode & 0o7777,
-    mtimeSeconds: floorSeconds(stats.mtimeNs),
-    mtimeNanos: nanosWithin(stats.mtimeNs),
-    ctimeSeconds: floorSeconds(stats.ctimeNs),
-    ctimeNanos: nanosWithin(stats.ctimeNs),
-    birthtimeSeconds: hasBirthtime ? floorSeconds(stats.birthtimeNs) : undefined,
-    birthtimeNanos: hasBirthtime ? nanosWithin(stats.birthtimeNs) : undefined,
-    uid: Number(stats.uid),
-    gid: Number(stats.gid),
-    dev: stats.dev,
-    ino: stats.ino,
-    linkCount: Number(stats.nlink),
-    rdevMajor: isDevice ? majorOf(stats.rdev) : 0,
-    rdevMinor: isDevice ? minorOf(stats.rdev) : 0,
-    allocatedBytes: Number(stats.blocks) * 512,
-  };
-}
-
-function floorSeconds(nanos: bigint): number {
-  const seconds = Number(nanos / billion);
-  return nanos < 0n && nanos % billion !== 0n ? seconds - 1 : seconds;
-}
-
-function nanosWithin(nanos: bigint): number {
-  const rest = Number(nanos % billion);
-  return rest < 0 ? rest + 1_000_000_000 : rest;
-}
-
-function kindOf(mode: number, path: ByteString): FileKind {
-  const kind = kindOfMode(mode);
-  if (kind !== undefined) return kind;
-  throw new VersionsError(
-    'Source',
-    'SOURCE_KIND_UNKNOWN',
-    `The file system gives no known kind for ${displayPath(path)}`,
-    { context: { path: displayPath(path), mode } },
-  );
-}
-
-const isLinux = platform() === 'linux';
-
-function majorOf(rdev: bigint): number {
-  return isLinux
-    ? Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n))
-    : Number((rdev >> 24n) & 0xffn);
-}
-
-function minorOf(rdev: bigint): number {
-  return isLinux
-    ? Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n))
-    : Number(rdev & 0xffffffn);
-}

@@ -47,6 +47,7 @@ export {
 export { resolvePath } from './asked-paths.ts';
 export * from './change-detection.ts';
 export {
+  hasIdentity,
   isSparse,
   lstat,
   lstatIfExists,
@@ -86,5 +87,6 @@ export { ScratchDatabase } from './scratch-database.ts';
 export { SpoolFile } from './spool-file.ts';
 export { inTheWayError, targetError } from './target-error.ts';
 export * from './walk-events.ts';
+export { whatIsNotRestored, whatIsNotSaved } from './what-is-lost.ts';
 export { walk, walkSource } from './walk.ts';
 export { readXattrs, readXattrsOfFd, type Xattr } from './xattrs.ts';

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { arch, endianness, platform } from 'node:os';
+import { arch, endianness } from 'node:os';
+import { thisSystem } from '../base/index.ts';
 import { errorMessage } from '../errors/index.ts';
 import { koffiCalls } from './koffi-calls.ts';
 import type { Koffi } from './koffi-library.ts';
@@ -22,7 +23,7 @@ let loaded: NativeCalls | undefined;
 const machines = new Set(['x64', 'arm64', 'riscv64', 'loong64']);
 
 function load(): NativeCalls {
-  if (platform() !== 'linux') return plainCalls(`it is supported on Linux only, not ${platform()}`);
+  if (thisSystem !== 'linux') return plainCalls('that is supported on Linux only');
   if (!machines.has(arch()) || endianness() !== 'LE') {
     return plainCalls(`it is not supported on ${arch()} processors`);
   }

@@ -1,6 +1,6 @@
 import { byteStringFromText, type ByteString } from '../base/index.ts';
 import { resolvePath } from './asked-paths.ts';
-import { statFollowing, type FileStat } from './file-stat.ts';
+import { hasIdentity, statFollowing, type FileStat } from './file-stat.ts';
 import { byteSlice } from './long-path.ts';
 
 /**
@@ -18,7 +18,7 @@ export class NeverSet {
       this.#paths.add(path);
       this.#names.add(byteSlice(path, path.lastIndexOf('/') + 1));
       const stat = statOrNothing(path);
-      if (stat === undefined) continue;
+      if (stat === undefined || !hasIdentity(stat)) continue;
       // By inode first, because that differs more often.
       const devices = this.#devices.get(stat.ino) ?? new Set();
       this.#devices.set(stat.ino, devices.add(stat.dev));

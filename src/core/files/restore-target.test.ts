@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytes, TemporaryDirectory } from '../../../test/fidelity/temporary-directory.ts';
+import type { System } from '../base/index.ts';
 import { lstat } from './file-stat.ts';
 import { RestoreTarget, type Replaceable } from './restore-target.ts';
 
@@ -47,8 +48,8 @@ afterEach(() => {
   directory.remove();
 });
 
-function targetWith(replaceable?: Replaceable): RestoreTarget {
-  const target = RestoreTarget.open(bytes(inside), replaceable);
+function targetWith(replaceable?: Replaceable, system?: System): RestoreTarget {
+  const target = RestoreTarget.open(bytes(inside), replaceable, system);
   open.push(target);
   return target;
 }
@@ -340,4 +341,42 @@ describe('RestoreTarget', () => {
       expect(output).toBe('existed true\nTARGET_DENIED\n');
     },
   );
+});
+
+describe('names that another system cannot hold', () => {
+  it.each(['NUL', 'a:b', 'C:x', '..\\x', 'dot.', 'below/con.txt', 'x*/y'])(
+    '%j is refused on Windows by every call, and nothing is made',
+    (path) => {
+      const target = targetWith('anything', 'win32');
+      target.makeDirectory(bytes('below'));
+      writeFileSync(`${inside}/plain`, '');
+      const before = readdirSync(inside, { recursive: true });
+      const refusal = expect.objectContaining({
+        kind: 'Source',
+        code: 'TARGET_NAME_NOT_HELD',
+        context: { path: `${inside}/${path}` },
+      });
+      const calls = [
+        () => target.openForWriting(bytes(path)),
+        () => target.makeDirectory(bytes(path)),
+        () => target.makeSymlink(bytes(path), bytes('plain')),
+        () => target.makeHardLink(bytes(path), bytes('plain')),
+        () => target.makeSpecial(bytes(path), 'fifo'),
+        () => target.rename(bytes('plain'), bytes(path)),
+        () => target.lstat(bytes(path)),
+        () => target.remove(bytes(path)),
+      ];
+      for (const call of calls) expect(call).toThrow(refusal);
+      expect(readdirSync(inside, { recursive: true })).toEqual(before);
+    },
+  );
+
+  it('are all made on Linux', () => {
+    const target = targetWith();
+    for (const path of ['NUL', 'a:b', 'C:x', '..\\x', 'dot.', ' ', '\\']) write(target, path, path);
+    expect(readdirSync(inside).sort()).toEqual([' ', '..\\x', 'C:x', 'NUL', '\\', 'a:b', 'dot.']);
+    // Case is told apart: each has its own content.
+    write(target, 'nul', 'other');
+    expect(readFileSync(`${inside}/NUL`, 'utf8')).toBe('NUL');
+  });
 });

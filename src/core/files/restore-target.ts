@@ -12,7 +12,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { displayPath, fsPath, type ByteString } from '../base/index.ts';
+import { displayPath, fsPath, thisSystem, type ByteString, type System } from '../base/index.ts';
 import { systemErrorCode, VersionsError } from '../errors/index.ts';
 import {
   applyMetadata,
@@ -23,7 +23,7 @@ import {
 import { resolvePath } from './asked-paths.ts';
 import { DirectoryHandles } from './directory-handles.ts';
 import type { FileKind } from './file-kind.ts';
-import { lstatRaw, statFollowing, statOfFd, type FileStat } from './file-stat.ts';
+import { hasIdentity, lstatRaw, statFollowing, statOfFd, type FileStat } from './file-stat.ts';
 import {
   byteSlice,
   descriptorPath,
@@ -33,12 +33,8 @@ import {
 } from './long-path.ts';
 import type { Device } from './native-calls.ts';
 import { nativeCalls } from './native.ts';
-import {
-  inTheWayError,
-  replacedInTargetError,
-  targetError,
-  unsafeNameError,
-} from './target-error.ts';
+import { RestorableNames } from './restorable-names.ts';
+import { inTheWayError, replacedInTargetError, targetError } from './target-error.ts';
 
 /**
  * What of another kind may be removed to make room: nothing; all but directories; directories
@@ -75,18 +71,27 @@ export class RestoreTarget implements Disposable {
   readonly #root: ByteString;
   readonly #handles: DirectoryHandles;
   readonly #replaceable: Replaceable;
+  readonly #names: RestorableNames;
 
-  private constructor(root: ByteString, handles: DirectoryHandles, replaceable: Replaceable) {
+  private constructor(root: ByteString, replaceable: Replaceable, system: System) {
     this.#root = root;
-    this.#handles = handles;
+    this.#handles = new DirectoryHandles(root);
     this.#replaceable = replaceable;
+    this.#names = new RestorableNames(root, system, namesAt);
   }
 
-  /** Opens `root` (absolute), which is made with all above it if it is not there. */
-  static open(root: ByteString, replaceable: Replaceable = 'non-directories'): RestoreTarget {
+  /**
+   * Opens `root` (absolute), which is made with all above it if it is not there. Names that
+   * `system` cannot hold as they are, are refused.
+   */
+  static open(
+    root: ByteString,
+    replaceable: Replaceable = 'non-directories',
+    system: System = thisSystem,
+  ): RestoreTarget {
     try {
       makeWithParents(root);
-      return new RestoreTarget(root, new DirectoryHandles(root), replaceable);
+      return new RestoreTarget(root, replaceable, system);
     } catch (error) {
       throw targetError(error, root, 'open the restore target');
     }
@@ -98,7 +103,11 @@ export class RestoreTarget implements Disposable {
   }
 
   lstat(path: ByteString): FileStat | undefined {
-    return this.#at(path, 'look at', (at) => lstatRaw(fsPath(at), at));
+    return this.#at(path, 'look at', (at) => {
+      const stat = lstatRaw(fsPath(at), at);
+      if (stat !== undefined && path !== '') this.#names.checkKept(path, at, stat);
+      return stat;
+    });
   }
 
   /** Names in a directory, in no order. */
@@ -118,6 +127,7 @@ export class RestoreTarget implements Disposable {
       }
       const stat = lstatRaw(fsPath(at), at);
       if (stat?.kind === 'directory') {
+        this.#names.checkKept(path, at, stat);
         if ((stat.mode & 0o700) !== 0o700) widenDirectory(at, stat.mode | 0o700);
         return 'existed';
       }
@@ -142,19 +152,19 @@ export class RestoreTarget implements Disposable {
 
   makeSymlink(path: ByteString, target: ByteString): void {
     this.#at(path, 'make the symbolic link', (at) => {
-      this.#replacing(path, at, 'symlink', () => symlinkSync(fsPath(target), fsPath(at)));
+      this.#replacing(path, at, 'symlink', () => symlinkSync(fsPath(target, 'linux'), fsPath(at)));
     });
   }
 
   /** A further name for `existing`, a path below the same root. */
   makeHardLink(path: ByteString, existing: ByteString): void {
     this.#at(path, 'make the hard link', () => {
-      checkNames(existing);
+      this.#names.check(existing);
       using from = this.#handles.pin(existing);
       const at = this.#handles.reach(path);
       const wanted = lstatRaw(fsPath(from.at), existing);
       const present = lstatRaw(fsPath(at), path);
-      if (wanted && present && wanted.ino === present.ino && wanted.dev === present.dev) return;
+      if (wanted && present && isOne(wanted, present)) return;
       this.#replacing(path, at, wanted?.kind ?? 'file', () => {
         linkSync(fsPath(from.at), fsPath(at));
       });
@@ -198,7 +208,7 @@ export class RestoreTarget implements Disposable {
   /** Puts something finished in the place of a file, in one step. */
   rename(from: ByteString, to: ByteString): void {
     this.#at(to, 'rename', () => {
-      checkNames(from);
+      this.#names.check(from);
       this.#handles.forget(from);
       this.#handles.forget(to);
       using source = this.#handles.pin(from);
@@ -219,7 +229,7 @@ export class RestoreTarget implements Disposable {
   }
 
   #at<T>(path: ByteString, action: string, use: (at: ByteString) => T): T {
-    checkNames(path);
+    this.#names.check(path);
     try {
       return use(this.#handles.reach(path));
     } catch (error) {
@@ -242,8 +252,10 @@ export class RestoreTarget implements Disposable {
   }
 
   #makeRoom(path: ByteString, at: ByteString, kind: FileKind): void {
-    const present = lstatRaw(fsPath(at), at)?.kind;
-    if (present === undefined) return;
+    const stat = lstatRaw(fsPath(at), at);
+    if (stat === undefined) return;
+    this.#names.checkKept(path, at, stat);
+    const present = stat.kind;
     if (present === 'directory') {
       if (this.#replaceable !== 'anything') throw inTheWayError(this.pathOf(path), present);
       this.#removeTree(path, at);
@@ -278,12 +290,10 @@ const createOnly = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | con
 const directoryOnly = constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const kindBits = { fifo: 0o010000, 'character-device': 0o020000, 'block-device': 0o060000 };
 const noDevice: Device = { major: 0, minor: 0 };
-// oxlint-disable-next-line no-control-regex -- NUL is what is looked for
-const unsafeName = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
 
-/** A repository may come from anybody: no name in it may lead anywhere but one level down. */
-function checkNames(path: ByteString): void {
-  if (path !== '' && unsafeName.test(path)) throw unsafeNameError(path);
+/** Where the file system gives no numbers, a link is made anew. */
+function isOne(a: FileStat, b: FileStat): boolean {
+  return hasIdentity(a) && a.ino === b.ino && a.dev === b.dev;
 }
 
 /** Node's own `recursive` never returns where a parent exists and yet nothing can be made in it. */

@@ -76,3 +76,31 @@ export function unsafeNameError(path: ByteString): VersionsError {
     { context: { path: shown } },
   );
 }
+
+/** A name that the system of the target would change, split, or take for a device. */
+export function notHeldError(path: ByteString, why: string): VersionsError {
+  const shown = displayPath(path);
+  return new VersionsError(
+    'Source',
+    'TARGET_NAME_NOT_HELD',
+    `${shown} was not restored: this system cannot hold the name, because ${why}`,
+    {
+      context: { path: shown },
+      hint: 'Run "versions restore" on the system that it was saved on, or take the content with "versions cat"',
+    },
+  );
+}
+
+/** The file system takes two names for one. */
+export function nameTakenError(path: ByteString, taken: ByteString): VersionsError {
+  const shown = displayPath(path);
+  return new VersionsError(
+    'Source',
+    'TARGET_NAME_TAKEN',
+    `${shown} was not restored: this file system takes its name and that of ${displayPath(taken)} for one`,
+    {
+      context: { path: shown, taken: displayPath(taken) },
+      hint: 'Give "versions restore" a --target on a file system that tells them apart',
+    },
+  );
+}

@@ -1,4 +1,4 @@
-import type { ByteString } from '../base/index.ts';
+import type { ByteString, System } from '../base/index.ts';
 import type { SnapshotInfo } from '../snapshot/index.ts';
 
 export type Overwrite = 'always' | 'if-changed' | 'if-newer' | 'never';
@@ -19,6 +19,8 @@ export interface RestoreOptions {
   readonly verify: boolean;
   readonly owner: boolean;
   readonly dryRun: boolean;
+  /** Whose rules names must keep; default: those of the system this runs on. */
+  readonly system?: System | undefined;
   /** Ask for what lies in an archive; it can be read some hours later. */
   readonly thaw?: boolean | undefined;
 }

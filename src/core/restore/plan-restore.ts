@@ -193,6 +193,18 @@ class Planner {
     this.#plan.directories.add(relative, encodeEntry(entry), { extra });
   }
 
+  /** What stands under a name; what cannot be looked at, or must not be replaced, is told. */
+  #existingIn(frame: Frame | undefined, relative: ByteString): FileStat | undefined | 'unknown' {
+    if (frame?.state === 'made') return undefined;
+    try {
+      return this.#existing(relative);
+    } catch (error) {
+      if (!isVersionsError(error, 'Source', 'Corrupt')) throw error;
+      reportProblem(this.#work, error);
+      return 'unknown';
+    }
+  }
+
   #existing(relative: ByteString): FileStat | undefined {
     const { target, options } = this.#work;
     return target ? target.lstat(relative) : lstatIfExists(joinPath(options.target, relative));
@@ -206,7 +218,8 @@ class Planner {
     frame: Frame | undefined,
   ): Promise<void> {
     const { counts, options } = this.#work;
-    const existing = frame?.state === 'made' ? undefined : this.#existing(relative);
+    const existing = this.#existingIn(frame, relative);
+    if (existing === 'unknown') return;
     if (existing !== undefined && this.#isKept(entry, existing)) {
       if (entry.kind === 'file') counts.filesUnchanged += 1;
       else counts.others += 1;

@@ -1,8 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeDirectoriesSync, rootPath } from '../base/index.ts';
+import { makeDirectoriesSync, rootPath, thisSystem } from '../base/index.ts';
 import { withLocalDisk } from '../errors/index.ts';
-import { lookupNames, lstatIfExists, nativeCalls, RestoreTarget } from '../files/index.ts';
+import {
+  lookupNames,
+  lstatIfExists,
+  nativeCalls,
+  RestoreTarget,
+  whatIsNotRestored,
+} from '../files/index.ts';
 import { type Context, packKey, type Repository } from '../repository/index.ts';
 import { lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
 import type { RestoreSettings } from '../workers/index.ts';
@@ -52,18 +58,17 @@ async function restore(
     bytesWritten: 0,
     bytesFetched: 0,
   };
-  const { missingBecause } = nativeCalls().capabilities;
-  if (missingBecause !== undefined) {
-    const lost = 'Times are rounded, and no extended attributes, FIFOs and devices are restored';
-    context.monitor.note(`${lost}: ${missingBecause}`);
-  }
+  const lost = whatIsNotRestored(nativeCalls().capabilities, options.system ?? thisSystem);
+  if (lost !== undefined) context.monitor.note(lost);
   const chunks = await repository.chunks(signal);
   const found = await lookUpPath(repository, options.snapshot, options.path ?? rootPath, signal);
   makeDirectoriesSync(repository.cacheDir);
   const directory = mkdtempSync(join(repository.cacheDir, 'restore-'));
   await using pool = repository.startWorkers();
   const targetIsNew = lstatIfExists(options.target) === undefined;
-  using target = options.dryRun ? undefined : RestoreTarget.open(options.target);
+  using target = options.dryRun
+    ? undefined
+    : RestoreTarget.open(options.target, undefined, options.system);
   try {
     const trees = new TreeReader(chunks, signal);
     const settings = settingsOf(options);
@@ -101,10 +106,11 @@ async function restore(
   }
 }
 
-function settingsOf({ target, owner, snapshot }: RestoreOptions): RestoreSettings {
+function settingsOf({ target, owner, snapshot, system }: RestoreOptions): RestoreSettings {
   const names = lookupNames();
   return {
     root: target,
+    system: system ?? thisSystem,
     owner,
     uids: translated(snapshot.users, (name) => names.userId(name)),
     gids: translated(snapshot.groups, (name) => names.groupId(name)),

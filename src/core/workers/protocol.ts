@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ByteString, ObjectHash, PackName, RepositoryId } from '../base/index.ts';
+import type { ByteString, ObjectHash, PackName, RepositoryId, System } from '../base/index.ts';
 import type { WorkerKeys } from '../crypto/index.ts';
 import type { ErrorKind } from '../errors/index.ts';
 import type { Xattr } from '../format/index.ts';
@@ -129,6 +129,8 @@ export interface FlushResult {
 export interface RestoreSettings {
   /** Absolute: nothing is ever written outside it. */
   readonly root: ByteString;
+  /** Whose rules names must keep. */
+  readonly system: System;
   /** Owners are set. */
   readonly owner: boolean;
   /** From ids in the snapshot to ids of this machine, where they differ. */

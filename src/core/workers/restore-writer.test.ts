@@ -37,6 +37,7 @@ beforeEach(() => {
     owner: false,
     uids: new Map(),
     gids: new Map(),
+    system: 'linux',
     ownUid: process.geteuid?.() ?? 0,
   };
   writer = new RestoreWriter(world.keys, settings);

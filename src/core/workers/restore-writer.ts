@@ -45,7 +45,7 @@ export class RestoreWriter {
   constructor(keys: RepositoryKeys, settings: RestoreSettings) {
     this.#keys = keys;
     this.#settings = settings;
-    this.target = RestoreTarget.open(settings.root);
+    this.target = RestoreTarget.open(settings.root, undefined, settings.system);
   }
 
   run(task: RestoreTask): RestoreResult {

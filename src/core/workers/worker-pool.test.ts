@@ -267,6 +267,7 @@ describe('a failure', () => {
       uids: new Map(),
       gids: new Map(),
       ownUid: 0,
+      system: 'linux' as const,
     };
     const empty = new Uint8Array(0);
     const restore = pool.run(
