@@ -163,7 +163,10 @@ const cborTargets: readonly FuzzTarget[] = [
   },
   {
     name: 'journal records',
-    seeds: [...seed('records', 'checkpoint-record'), ...recordSeeds(seed('snapshot'))],
+    seeds: [
+      ...seed('records', 'checkpoint-record', 'events-record'),
+      ...recordSeeds(seed('snapshot')),
+    ],
     decode: decodeRecords,
     mutate: mutateEither,
   },

@@ -120,6 +120,13 @@ def _check_record(record):
         field(record, "hash", 32)
         covered = _check_part(field(record, "checkpoint", list))
         _check_runs(field(record, "runs", [list]), covered)
+    elif kind == "events":
+        require(record.get("optional") is True, "events are not optional")
+        for event in field(record, "events", [dict]):
+            require(is_number(event.get("at")), "an event has no time")
+            for key in ("kind", "by", "detail"):
+                field(event, key, str)
+            field(event, "mirror", 16, optional=True), field(event, "object", str, optional=True)
 
 
 def _check_part(part):

@@ -207,6 +207,13 @@ class Vectors:
         named = [names[0], len(data), b"\x7a" * 32, 1, 1, 2]
         same((record["checkpoint"], record["hash"], record["runs"]), (named, end[1], runs))
 
+    def check_events(self):
+        plain = self._take("events-record")
+        (record,) = parse_records(b"\x00" + len(plain).to_bytes(4, "little") + plain)
+        first, second = record["events"]
+        same((first["kind"], first["mirror"], second.get("object")), ("healed", b"\x10" * 16, None))
+        same(record["optional"], True)
+
     def check_that_all_were_used(self):
         same(sorted(self._unused), [])
 

@@ -27,6 +27,7 @@ export {
 export * from './chunk-table.ts';
 export * from './config-object.ts';
 export { decodeEntry, encodeEntry } from './entry-codec.ts';
+export type { EventRecord, EventsRecord } from './events-record.ts';
 export * from './header.ts';
 export * from './journal-entry.ts';
 export * from './journal-records.ts';

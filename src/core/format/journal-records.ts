@@ -18,6 +18,7 @@ import {
   checkpointPartValue,
   faultOf,
 } from './checkpoint-object.ts';
+import { eventsOfFields, type EventsRecord, eventsValue } from './events-record.ts';
 import { damaged } from './failures.ts';
 import { bytesOfHex, Fields, isCount } from './fields.ts';
 import { snapshotOfValue, snapshotValue, type SnapshotRecord } from './snapshot-record.ts';
@@ -93,6 +94,7 @@ export type JournalRecord =
       readonly writer?: WriterId | undefined;
     }
   | CheckpointRecord
+  | EventsRecord
   | UnknownRecord;
 
 /** A checkpoint was made of the entries up to one of those before; a reader may pass it over. */
@@ -187,6 +189,8 @@ function recordValue(record: JournalRecord): Record<string, unknown> {
         checkpoint: checkpointPartValue(record.checkpoint),
         runs: record.runs.map((run) => checkpointPartValue(run)),
       };
+    case 'events':
+      return eventsValue(record);
     case 'unknown':
       break;
   }
@@ -245,6 +249,8 @@ function recordOfValue(value: CborValue): JournalRecord {
       return fenceOfFields(fields);
     case 'checkpoint':
       return checkpointOfFields(fields);
+    case 'events':
+      return eventsOfFields(fields, recordDamaged);
     default:
       return { type: 'unknown', name: type, optional: fields.flag('optional') };
   }

@@ -447,6 +447,7 @@ function journalVectors(keys: RepositoryKeys): [string, string][] {
     ['journal-entry', toHex(entry)],
     ['payload', toHex(payload)],
     ...checkpointVectors(keys, [{ bytes: entry }, { bytes: next, payload }]),
+    ['events-record', eventsRecord()],
   ];
 }
 
@@ -473,6 +474,22 @@ function checkpointVectors(
     ['checkpoint', toHex(checkpoint)],
     ['checkpoint-record', toHex(encodeRecords([record]))],
   ];
+}
+
+function eventsRecord(): string {
+  const by = 'host';
+  const events = [
+    {
+      at: 1_700_000_000_000,
+      kind: 'healed',
+      mirror: '10'.repeat(16) as MirrorId,
+      object: 'config',
+      by,
+      detail: 'mended from b',
+    },
+    { at: 1_700_000_000_001, kind: 'reported', by, detail: '' },
+  ];
+  return toHex(encodeRecords([{ type: 'events', events }]));
 }
 
 function partOf(object: Buffer, salt: number): CheckpointPart {

@@ -17,6 +17,7 @@ import {
   partsOfCheckpoint,
   type SnapshotRecord,
 } from '../format/index.ts';
+import { FoldedEvents } from './folded-events.ts';
 import { PackList } from './pack-list.ts';
 
 /** A snapshot that the journal committed. */
@@ -65,6 +66,8 @@ export class RepositoryState {
   readonly merged: Set<ObjectHash> = new Set();
   /** The checkpoints that entries name, oldest first. */
   readonly checkpoints: CheckpointRecord[] = [];
+  /** What was done to copies, as the ledgers told. */
+  readonly events: FoldedEvents = new FoldedEvents();
   /** Where the history ended that a rebuild goes on from, until the rebuild is complete. */
   rebuildBase: LineageEnd | undefined;
 
@@ -142,6 +145,9 @@ export class RepositoryState {
         return;
       case 'checkpoint':
         this.checkpoints.push(record);
+        return;
+      case 'events':
+        this.events.add(record.events);
         return;
       case 'unknown':
         if (!record.optional) this.unknownRecords.add(record.name);

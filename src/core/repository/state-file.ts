@@ -2,11 +2,12 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import type { RepositoryId } from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
+import type { FoldedEvents } from './folded-events.ts';
 import type { PackInfo, PackLife } from './pack-list.ts';
 import { RepositoryState, type CommittedSnapshot, type LineageStart } from './repository-state.ts';
 
 /** Local only: another version makes the file be ignored and the journal be read again. */
-const layout = 'versions-state-5';
+const layout = 'versions-state-6';
 
 interface SavedState {
   readonly layout: string;
@@ -29,6 +30,7 @@ interface SavedState {
   readonly merged: RepositoryState['merged'];
   readonly checkpoints: RepositoryState['checkpoints'];
   readonly rebuildBase: RepositoryState['rebuildBase'];
+  readonly events: FoldedEvents['latest'];
 }
 
 /** What ties a saved index image to the saved state. */
@@ -84,6 +86,7 @@ export function saveState(
     merged: state.merged,
     checkpoints: state.checkpoints,
     rebuildBase: state.rebuildBase,
+    events: state.events.latest,
   };
   const temporary = `${path}.${process.pid}.tmp`;
   try {
@@ -111,5 +114,6 @@ function restoreState(saved: SavedState): RepositoryState {
   for (const entry of saved.merged) state.merged.add(entry);
   state.checkpoints.push(...saved.checkpoints);
   state.rebuildBase = saved.rebuildBase;
+  state.events.add(saved.events);
   return state;
 }

@@ -10,6 +10,7 @@ import {
 } from '../format/index.ts';
 import { FileJournal } from '../journal/index.ts';
 import type { SealedPack } from '../workers/index.ts';
+import { eventsOfLedger, newEvents } from './fold-events.ts';
 import { packKey } from './object-keys.ts';
 import { encodeLoggedPack } from './pack-log.ts';
 import type { Repository } from './repository.ts';
@@ -73,9 +74,14 @@ export class WriteSession implements AsyncDisposable {
     const session = new WriteSession(repository, { id, directory }, log, signal);
     try {
       const base = repository.state.tip?.number ?? 0;
-      await repository.log.append(() => [{ type: 'session', session: id, base, parent, host }], {
-        signal,
-      });
+      const events = await eventsOfLedger(repository, signal);
+      await repository.log.append(
+        () => [
+          { type: 'session', session: id, base, parent, host },
+          ...newEvents(repository.state, events),
+        ],
+        { signal },
+      );
       return session;
     } catch (error) {
       await session[Symbol.asyncDispose]();

@@ -16,14 +16,21 @@ const dayMs = 24 * 60 * 60 * 1000;
 export const eventDays = 30;
 const eventsMax = 1000;
 
-/** Events of the ledger of the last 30 days, the newest first; what is dated in the future is none. */
+/**
+ * Events of the last 30 days, the newest first, those of the ledger and those that only the journal
+ * still knows, because the catalog was lost; what is dated in the future is none.
+ */
 export async function recentEvents(
   repository: Repository,
   now: number,
 ): Promise<readonly RecentEvent[]> {
   const names = new Map(membersOf(repository).map(({ id, name }) => [id, name]));
-  const events = await repository.catalog.ledger.events(eventsMax);
-  return events
+  const { catalog, state } = repository;
+  const events = await catalog.ledger.events(eventsMax);
+  return state.events
+    .andThoseOf(events)
+    .toSorted((a, b) => b.at - a.at)
+    .slice(0, eventsMax)
     .filter(({ at }) => at <= now && at > now - eventDays * dayMs)
     .map(({ at, kind, mirror, object, by, detail }) => ({
       at,
