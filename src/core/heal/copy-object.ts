@@ -1,4 +1,3 @@
-import { errorMessage, isVersionsError } from '../errors/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import { type Judge, readCopy } from '../verify/index.ts';
 import { noSource, targetUnreadable, writtenBadly } from './heal-errors.ts';
@@ -81,11 +80,6 @@ async function writeAndReadBack(
   { judge, signal }: CopyOptions,
 ): Promise<string | undefined> {
   await target.store.put(key, [bytes], { signal });
-  try {
-    const back = await target.store.get(key, { signal });
-    return await judge(key, back, target);
-  } catch (error) {
-    if (!isVersionsError(error) || isVersionsError(error, 'Cancelled', 'Internal')) throw error;
-    return errorMessage(error);
-  }
+  const { bad } = await readCopy(target, key, judge, signal);
+  return bad?.detail;
 }

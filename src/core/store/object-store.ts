@@ -11,6 +11,8 @@ export interface CallOptions {
 export interface GetOptions extends CallOptions {
   /** Bytes from `offset`; fewer are returned only if the object ends there. */
   readonly range?: { readonly offset: number; readonly length: number } | undefined;
+  /** Over a connection that has carried nothing before: somebody doubts what came over another. */
+  readonly isFresh?: boolean | undefined;
 }
 
 export interface PutOptions extends CallOptions {

@@ -39,15 +39,16 @@ const connectMsMax = 5_000;
 const idleMsMax = 60_000;
 
 /**
- * A client for one bucket, which tries everything once. The library is loaded here and not before:
+ * A client for one bucket, which tries everything once, if need be over a new connection each. The library is loaded here and not before:
  * most commands never need it.
  */
 export async function openS3Session(
   place: S3Place,
   credentials: StoreCredentials | undefined,
+  { isFresh = false }: { readonly isFresh?: boolean | undefined } = {},
 ): Promise<S3Session> {
   const sdk = await import('@aws-sdk/client-s3');
-  const client = new sdk.S3Client(configOf(place, credentials));
+  const client = new sdk.S3Client(configOf(place, credentials, !isFresh));
   // Else every request would fail with an error that looks as if it might pass.
   if (place.region === undefined) {
     await client.config.region().catch((error: unknown) => {
@@ -87,8 +88,12 @@ function regionMissing(location: string, cause: unknown): VersionsError {
   });
 }
 
-function configOf(place: S3Place, credentials: StoreCredentials | undefined): S3ClientConfig {
-  const agent = { keepAlive: true, maxSockets: s3ConnectionsMax + 1 };
+function configOf(
+  place: S3Place,
+  credentials: StoreCredentials | undefined,
+  keepAlive: boolean,
+): S3ClientConfig {
+  const agent = { keepAlive, maxSockets: s3ConnectionsMax + 1 };
   return {
     ...(place.region !== undefined && { region: place.region }),
     ...(place.endpoint !== undefined && { endpoint: place.endpoint }),

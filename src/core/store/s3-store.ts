@@ -41,6 +41,8 @@ export interface S3StoreOptions {
   readonly credentials?: StoreCredentials | undefined;
   /** For how long objects are locked. */
   readonly clock?: Clock | undefined;
+  /** Each call over a connection of its own. */
+  readonly isFresh?: boolean | undefined;
 }
 
 /**
@@ -57,6 +59,8 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
   readonly #options: S3StoreOptions;
   readonly #clock: Clock;
   #session: Promise<S3Session> | undefined;
+  /** For reads over new connections; made when one is asked for. */
+  #fresh: S3Store | undefined;
   #conditional = true;
 
   constructor(place: S3Place, options: S3StoreOptions = {}) {
@@ -114,7 +118,11 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
 
   async get(key: string, options: GetOptions = {}): Promise<Uint8Array> {
     assertObjectKey(key);
-    const { range, signal } = options;
+    const { range, signal, isFresh } = options;
+    if (isFresh === true && this.#options.isFresh !== true) {
+      this.#fresh ??= new S3Store(this.place, { ...this.#options, readOnly: true, isFresh });
+      return this.#fresh.get(key, { range, signal });
+    }
     if (range !== undefined) clampRange(range, 0);
     if (range?.length === 0) {
       const found = await this.head(key, { signal });
@@ -197,6 +205,7 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
   async [Symbol.asyncDispose](): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    await this.#fresh?.[Symbol.asyncDispose]();
     await session?.then(
       ({ client }) => client.destroy(),
       () => {},
@@ -337,7 +346,8 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
     work: (session: S3Session) => Promise<T>,
   ): Promise<T> {
     throwIfAborted(signal);
-    const session = (this.#session ??= openS3Session(this.place, this.#options.credentials));
+    const { credentials, isFresh } = this.#options;
+    const session = (this.#session ??= openS3Session(this.place, credentials, { isFresh }));
     try {
       return await work(await session);
     } catch (error) {

@@ -3,7 +3,7 @@ import { isVersionsError, type VersionsError } from '../errors/index.ts';
 import type { SeenCopy } from './verify-mirrors.ts';
 
 const dayMs = 24 * 3_600_000;
-/** A copy that was good is looked at again after so long; one that was not, the next day. */
+/** A copy that was good is looked at again after so long; one that was not, or seemed not, the next day. */
 const goodMs = 30 * dayMs;
 const batchMax = 500;
 
@@ -24,7 +24,7 @@ export class HealthRecorder {
     this.#onFailure = onFailure;
   }
 
-  async add({ mirror, object, bad }: SeenCopy): Promise<void> {
+  async add({ mirror, object, bad, isDoubtful }: SeenCopy): Promise<void> {
     // That it could not be read says nothing of the copy.
     if (bad === 'unreadable' || bad === 'archived' || this.#failed) return;
     const isMissing = bad === 'missing';
@@ -36,7 +36,7 @@ export class HealthRecorder {
       mirror: mirror.id,
       state,
       lastVerified: isMissing ? undefined : this.#now,
-      nextDue: this.#now + (bad === undefined ? goodMs : dayMs),
+      nextDue: this.#now + (bad === undefined && isDoubtful !== true ? goodMs : dayMs),
     });
     if (this.#batch.length >= batchMax) await this.flush();
   }

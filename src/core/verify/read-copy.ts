@@ -9,6 +9,8 @@ export interface ReadCopy {
   readonly good?: Uint8Array | undefined;
   /** Why it is not, after a second look. */
   readonly bad?: BadRead | undefined;
+  /** Why the first look said so, where the second one found the copy good. */
+  readonly doubt?: string | undefined;
   /** In both reads, if there were two. */
   readonly bytesRead: number;
 }
@@ -22,7 +24,7 @@ export interface BadRead {
 
 /**
  * Reads the copy of an object in one mirror and judges it. A bad read is only a suspicion, because
- * cables and memory fail too: the copy is bad if a second read agrees. Throws only what says
+ * cables and memory fail too: the copy is bad if a second read, over a fresh connection, agrees. Throws only what says
  * nothing about the copy: `Cancelled`, and faults of the program.
  */
 export async function readCopy(
@@ -31,21 +33,23 @@ export async function readCopy(
   judge: Judge,
   signal?: AbortSignal,
 ): Promise<ReadCopy> {
-  let bytesRead = 0;
-  for (let attempt = 1; ; attempt++) {
-    const { bytes, byteLength = 0, bad } = await readOnce(mirror, key, judge, signal);
-    bytesRead += byteLength;
-    if (bad === undefined) return { good: bytes, bytesRead };
-    // An archive says the same twice.
-    if (attempt === 2 || bad.kind === 'archived') return { bad: { ...bad, bytes }, bytesRead };
-  }
+  const first = await readOnce(mirror, key, judge, { signal });
+  const { byteLength: bytesRead = 0 } = first;
+  if (first.bad === undefined) return { good: first.bytes, bytesRead };
+  // An archive says the same twice.
+  if (first.bad.kind === 'archived') return { bad: first.bad, bytesRead };
+  const second = await readOnce(mirror, key, judge, { signal, isFresh: true });
+  const bothRead = bytesRead + (second.byteLength ?? 0);
+  const { bad, bytes } = second;
+  if (bad === undefined) return { good: bytes, doubt: first.bad.detail, bytesRead: bothRead };
+  return { bad: { ...bad, bytes }, bytesRead: bothRead };
 }
 
 async function readOnce(
   mirror: Mirror,
   key: string,
   judge: Judge,
-  signal: AbortSignal | undefined,
+  options: { readonly signal?: AbortSignal | undefined; readonly isFresh?: boolean },
 ): Promise<{
   readonly bytes?: Uint8Array;
   readonly byteLength?: number;
@@ -53,9 +57,9 @@ async function readOnce(
 }> {
   let bytes: Uint8Array;
   try {
-    bytes = await mirror.store.get(key, { signal });
+    bytes = await mirror.store.get(key, options);
   } catch (error) {
-    if (isVersionsError(error, 'Cancelled', 'Internal') || signal?.aborted) throw error;
+    if (isVersionsError(error, 'Cancelled', 'Internal') || options.signal?.aborted) throw error;
     return { bad: { kind: kindOfError(error), detail: errorMessage(error) } };
   }
   // Before the judge has them: it may take their memory.

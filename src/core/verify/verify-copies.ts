@@ -76,7 +76,8 @@ export async function verifyCopies(
         if (await lockAnew(copy, options)) locked += 1;
         continue;
       }
-      await note(mirror, copy, read.bad?.kind, options);
+      const isDoubtful = read.doubt !== undefined;
+      await note(mirror, copy, { kind: read.bad?.kind, isDoubtful }, options);
       if (read.bad === undefined) {
         good += 1;
         if (await lockAnew(copy, options)) locked += 1;
@@ -123,15 +124,16 @@ async function postpone(
 async function note(
   mirror: Mirror,
   { object }: WorkCopy,
-  kind: FindingKind | undefined,
+  { kind, isDoubtful }: { readonly kind: FindingKind | undefined; readonly isDoubtful: boolean },
   { ledger, clock, maxAgeMs }: VerifyCopiesOptions,
 ): Promise<void> {
   const at = clock.now();
   if (kind === undefined) {
     await ledger.setState(object, mirror.id, 'stored', at);
-    await ledger.setDue([
-      { object, mirror: mirror.id, nextDue: dueAfterGood(object, at, maxAgeMs) },
-    ]);
+    const nextDue = isDoubtful
+      ? dueAfterFailure({ at, failedBefore: undefined, maxAgeMs })
+      : dueAfterGood(object, at, maxAgeMs);
+    await ledger.setDue([{ object, mirror: mirror.id, nextDue }]);
     return;
   }
   const known = (await ledger.copiesOf(object)).find((copy) => copy.mirror === mirror.id);

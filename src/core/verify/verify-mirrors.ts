@@ -38,6 +38,8 @@ export interface SeenCopy {
   readonly object: ExpectedObject;
   /** Undefined: it is good, every byte of it. */
   readonly bad: FindingKind | undefined;
+  /** It is good, but a first look said otherwise: it is suspect. */
+  readonly isDoubtful?: boolean | undefined;
 }
 
 /** A copy that is not good. */
@@ -161,6 +163,8 @@ async function verifyMirror(
 ): Promise<{ readonly bytesRead: number; readonly bad: readonly BadCopy[] }> {
   const bad: BadCopy[] = [];
   let bytesRead = 0;
+  let doubtCount = 0;
+  let doubted: string | undefined;
   const present: ExpectedObject[] = [];
   for (const object of objects) {
     // That was found when the mirror was opened.
@@ -183,8 +187,17 @@ async function verifyMirror(
       const { kind, detail } = read.bad;
       bad.push({ mirror, object, kind, detail });
     }
-    await options.onCopy?.({ mirror, object, bad: read.bad?.kind });
+    doubted ??= read.doubt;
+    if (read.doubt !== undefined) doubtCount += 1;
+    const isDoubtful = read.doubt !== undefined;
+    await options.onCopy?.({ mirror, object, bad: read.bad?.kind, isDoubtful });
   });
+  if (doubted !== undefined) {
+    const count = doubtCount === 1 ? '1 copy' : `${doubtCount} copies`;
+    options.monitor.note(
+      `${mirror.name}: ${count} read badly once and well over a fresh connection, so suspect a cable, memory or the network, not the mirror (first: ${doubted})`,
+    );
+  }
   return { bytesRead, bad };
 }
 

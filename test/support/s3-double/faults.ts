@@ -22,6 +22,8 @@ export interface HttpFault {
 }
 
 export interface Seen {
+  /** Which connection it came over, in the order in which they were made. */
+  readonly connection?: number;
   readonly method: string;
   /** Without the bucket; empty for the bucket itself. */
   readonly key: string;

@@ -38,6 +38,8 @@ export class S3Double implements AsyncDisposable {
   readonly #script: FaultLine[] = [];
   readonly #server: Server;
   readonly #options: S3DoubleOptions;
+  readonly #connections = new WeakMap<object, number>();
+  #connectionCount = 0;
   #inFlight = 0;
   #mostInFlight = 0;
 
@@ -108,8 +110,10 @@ export class S3Double implements AsyncDisposable {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [bucketName, seen] = seenOf(request);
     const { socket } = request;
+    const connection = this.#connectionOf(socket);
+    const [bucketName, parsed] = seenOf(request);
+    const seen = { ...parsed, connection };
     this.requests.push(seen);
     const fault = this.#script.find((line) => line.takes(seen))?.fault ?? {};
     this.#inFlight += 1;
@@ -130,6 +134,12 @@ export class S3Double implements AsyncDisposable {
     } finally {
       this.#inFlight -= 1;
     }
+  }
+
+  #connectionOf(socket: object): number {
+    const known = this.#connections.get(socket) ?? ++this.#connectionCount;
+    this.#connections.set(socket, known);
+    return known;
   }
 
   #nowMs(): number {
