@@ -55,8 +55,14 @@ export async function healMarkers(
       continue;
     }
     taken.add(marker.mirror);
-    mended += 1;
-    if (options.dryRun !== true) await writeMarker(place, marker, options);
+    try {
+      if (options.dryRun !== true) await writeMarker(place, marker, options);
+      mended += 1;
+    } catch (error) {
+      // One place that takes no marker must not keep the others from being healed.
+      if (!isVersionsError(error, 'Denied', 'Unavailable')) throw error;
+      options.monitor.problem(error);
+    }
   }
   return mended;
 }

@@ -39,6 +39,8 @@ const markerOf = (number: number): Uint8Array =>
     created: 1000,
   });
 
+const denied = new VersionsError('Denied', 'STORE_DENIED', 'No permission');
+
 let stores: MemoryStore[];
 let faulty: FaultyStore[];
 let monitor: CollectingMonitor;
@@ -219,7 +221,6 @@ describe('verifyKeyless', () => {
   });
 
   it('does not write over what it cannot read', async () => {
-    const denied = new VersionsError('Denied', 'STORE_DENIED', 'No permission');
     faulty[0]!.on('get', pack).fails(denied).always();
     expect((await heal()).healed).toMatchObject({ mended: 0, left: 1, lost: [] });
     expect(monitor.problems.map(({ code }) => code)).toEqual(['TARGET_UNREADABLE']);
@@ -318,6 +319,16 @@ describe('a marker', () => {
     await expectWhole(1);
     // Nothing of the repository is there: it may be an empty mount point.
     expect((await contentOf(1)).size).toBe(0);
+  });
+
+  it('that a place does not take keeps nobody from healing the others', async () => {
+    await damage(2, 'mirror', () => undefined);
+    await damage(0, pack, flip(80));
+    faulty[2]!.on('put', 'mirror').fails(denied).always();
+    const { healed } = await heal({ idOf: async (name) => testMirrorId(Number(name.slice(1))) });
+    expect(healed).toMatchObject({ mended: 1 });
+    expect(monitor.problems).toEqual([denied]);
+    await expectWhole(2);
   });
 
   it('is never made a second time', async () => {
