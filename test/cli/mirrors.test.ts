@@ -1,6 +1,7 @@
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -127,6 +128,25 @@ describe('a journal entry that one mirror lost', () => {
       expect(existsSync(machine.path('a', 'journal', name))).toBe(false);
       cpSync(machine.path('kept'), machine.path('a'), { recursive: true });
     }
+  });
+
+  it('and cannot be given is owed to it, so that no backup calls itself complete there', async () => {
+    await init('a', 'b');
+    await save('first');
+    const entries = readdirSync(machine.path('a', 'journal'), { recursive: true }).map(String);
+    const last =
+      entries
+        .filter((name) => /[0-9a-f]{64}$/.test(name))
+        .toSorted()
+        .at(-1) ?? '';
+    const place = machine.path('a', 'journal', last);
+    rmSync(place);
+    mkdirSync(place);
+    expect(await save('second')).toMatchObject({ code: 3, summary: { mirrorsBehind: ['a'] } });
+    rmSync(place, { recursive: true });
+    expect((await json('mirror', 'sync')).code).toBe(0);
+    expect((await json('verify', '--level', 'data')).code).toBe(0);
+    expect(objectsIn('a')).toEqual(objectsIn('b'));
   });
 });
 

@@ -55,8 +55,14 @@ async function catchUpMirror(
   await debts.record(catalog);
   if (isOlder || owed > 0) reportBehind(repository, mirror, { entries: rows.length, packs: owed });
   for (const row of rows) {
-    await log.storeIn(mirror, row, signal);
     const key = entryKey(row.lineage, row.number, row.hash);
+    try {
+      await log.storeIn(mirror, row, signal);
+    } catch (error) {
+      // What this run goes on to commit is not whole there either.
+      if (isVersionsError(error)) debts.add(key, mirror.id, error);
+      throw error;
+    }
     await catalog.ledger.setState(key, mirror.id, 'stored', clock.now());
   }
 }
