@@ -28,3 +28,12 @@ export function isZero(bytes: Uint8Array): boolean {
   for (const byte of bytes) if (byte !== 0) return false;
   return true;
 }
+
+/**
+ * Gives back the memory of bytes that nobody else has a view of, instead of leaving it to the garbage
+ * collection; they are empty from then on. Does nothing to a part of larger or shared memory.
+ */
+export function releaseMemory(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) buffer.transfer(0);
+}

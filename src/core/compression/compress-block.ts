@@ -1,4 +1,5 @@
 import { constants, zstdCompressSync } from 'node:zlib';
+import { releaseMemory } from '../base/index.ts';
 import { ZstdContext } from './zstd-context.ts';
 
 /** 0: as it is; 1: one zstd frame. */
@@ -41,7 +42,10 @@ export class BlockCompressor {
   compress(plain: Uint8Array): CompressedBlock {
     const most = outputBytesMax(plain.byteLength);
     // What zstd leaves of it alone takes no memory.
-    if (this.#output.byteLength < most) this.#output = Buffer.allocUnsafeSlow(most);
+    if (this.#output.byteLength < most) {
+      releaseMemory(this.#output);
+      this.#output = Buffer.allocUnsafeSlow(most);
+    }
     const bytes = this.#context.run(plain, this.#output);
     if (bytes === undefined) return compressBlock(plain);
     return smaller(plain, this.#output.subarray(0, bytes));

@@ -1,4 +1,5 @@
 import { zstdDecompressSync } from 'node:zlib';
+import { releaseMemory } from '../base/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import type { Codec } from './compress-block.ts';
 import { ZstdContext } from './zstd-context.ts';
@@ -24,7 +25,10 @@ export class BlockDecompressor {
     checkOutside(codec, bytes, plainBytes);
     if (codec === 0) return bytes;
     const room = plainBytes + 1;
-    if (this.#output.byteLength < room) this.#output = Buffer.allocUnsafeSlow(room);
+    if (this.#output.byteLength < room) {
+      releaseMemory(this.#output);
+      this.#output = Buffer.allocUnsafeSlow(room);
+    }
     const count = this.#context.run(bytes, this.#output.subarray(0, room));
     if (count === plainBytes) return this.#output.subarray(0, count);
     return decompressOnce(bytes, plainBytes);

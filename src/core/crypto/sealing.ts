@@ -9,6 +9,7 @@ import {
   type DecipherGCM,
   type KeyObject,
 } from 'node:crypto';
+import { releaseMemory } from '../base/index.ts';
 import { assert, VersionsError } from '../errors/index.ts';
 
 /** 0: no encryption, a plain checksum in place of the tag. 1: AES-256-GCM with HKDF-SHA-256. */
@@ -97,14 +98,34 @@ export function sealInto(
     const cipher = key.createCipher(nonce);
     cipher.setAAD(aad);
     for (const part of parts) {
-      // One update and one copy a part: measured faster than smaller pieces (3.3 against 2.9 GB/s).
-      target.set(cipher.update(part), end);
+      passThrough(cipher, part, target, end);
       end += part.byteLength;
     }
     cipher.final();
     target.set(cipher.getAuthTag(), end);
   }
   return end + sealTagBytes - offset;
+}
+
+/** What goes through a cipher at once: it stays in the processor's caches until it is copied. */
+const cipherBytes = 64 * 1024;
+
+/**
+ * A cipher gives memory of its own for whatever it is given. Left to the garbage collection, which
+ * does not look before there are 64 MB of it in each thread, that was a third of the memory of a
+ * backup, and half as fast.
+ */
+function passThrough(
+  cipher: CipherGCM | DecipherGCM,
+  bytes: Uint8Array,
+  target: Uint8Array,
+  offset: number,
+): void {
+  for (let at = 0; at < bytes.byteLength; at += cipherBytes) {
+    const passed = cipher.update(bytes.subarray(at, at + cipherBytes));
+    target.set(passed, offset + at);
+    releaseMemory(passed);
+  }
 }
 
 /** Like `sealInto`, into new bytes. */
@@ -129,6 +150,40 @@ export function open(
   aad: Uint8Array,
   sealed: Uint8Array,
 ): Uint8Array {
+  const { decipher, body } = openingOf(key, position, aad, sealed);
+  if (decipher === undefined) return body;
+  const plaintext = decipher.update(body);
+  finish(decipher);
+  return plaintext;
+}
+
+/**
+ * Like `open`, into memory that is there already: the result is a view of `target`, which holds
+ * nothing that may be used if this throws. For suite 0 it is a view of `sealed`.
+ */
+// oxlint-disable-next-line max-params -- called for every block, as `sealInto`
+export function openInto(
+  key: SealingKey,
+  position: number,
+  aad: Uint8Array,
+  sealed: Uint8Array,
+  target: Uint8Array,
+): Uint8Array {
+  const { decipher, body } = openingOf(key, position, aad, sealed);
+  if (decipher === undefined) return body;
+  assert(body.byteLength <= target.byteLength, 'The target is too small for the plaintext');
+  passThrough(decipher, body, target, 0);
+  finish(decipher);
+  return target.subarray(0, body.byteLength);
+}
+
+/** What is left to do with a sealed part; for suite 0 nothing, its checksum holds. */
+function openingOf(
+  key: SealingKey,
+  position: number,
+  aad: Uint8Array,
+  sealed: Uint8Array,
+): { readonly decipher: DecipherGCM | undefined; readonly body: Uint8Array } {
   if (sealed.byteLength < sealTagBytes) throw sealBroken();
   const body = sealed.subarray(0, sealed.byteLength - sealTagBytes);
   const tag = sealed.subarray(sealed.byteLength - sealTagBytes);
@@ -136,18 +191,20 @@ export function open(
   if (key.suite === 0) {
     const checksum = createHash('sha256').update(aad).update(nonce).update(body).digest();
     if (!timingSafeEqual(checksum.subarray(0, sealTagBytes), tag)) throw sealBroken();
-    return body;
+    return { decipher: undefined, body };
   }
   const decipher = key.createDecipher(nonce);
   decipher.setAAD(aad);
   decipher.setAuthTag(tag);
-  const plaintext = decipher.update(body);
+  return { decipher, body };
+}
+
+function finish(decipher: DecipherGCM): void {
   try {
     decipher.final();
   } catch {
     throw sealBroken();
   }
-  return plaintext;
 }
 
 function createGcmCipher(key: KeyObject, nonce: Uint8Array): CipherGCM {

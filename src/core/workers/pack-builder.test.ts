@@ -214,6 +214,29 @@ describe('PackBuilder', () => {
     expect(packs.flatMap((pack) => openPack(pack, world).chunks)).toHaveLength(12);
   });
 
+  it('needs no second buffer while the first one comes back, however large the blocks are', () => {
+    const free: SharedArrayBuffer[] = [];
+    const used = new Set<SharedArrayBuffer>();
+    let packs = 0;
+    const { builder } = createBuilder({
+      takeBuffer: () => free.pop(),
+      onPack: ({ buffer }) => {
+        packs += 1;
+        used.add(buffer);
+        free.push(buffer);
+      },
+    });
+    for (const [at, bytes] of [1000, 70_000, chunkBytesMax, 5000, 100_000].entries()) {
+      // Each pack begins with a block of another size.
+      if (at % 2 === 0) add(builder, text(bytes));
+      else add(builder, noise(bytes));
+      for (let count = 0; count < 10; count++) add(builder, noise(bytes));
+      builder.finish();
+    }
+    expect(packs).toBeGreaterThan(8);
+    expect(used.size).toBe(1);
+  });
+
   it('stands at nothing when nothing was added', () => {
     const { builder, packs } = createBuilder();
     builder.finish();

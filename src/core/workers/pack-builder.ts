@@ -141,10 +141,12 @@ export class PackBuilder {
   }
 
   #startPack(firstBlockBytes: number): Uint8Array<SharedArrayBuffer> {
-    const { packBytes, blockBytes, keys, random } = this.#options;
+    const { packBytes, blockBytes, chunkBytesMax, keys, random } = this.#options;
     // Room for the pack, one more block, and a table of very small chunks; rarely too little, and
-    // then the pack just ends earlier.
-    const body = headerBytes + packBytes + 2 * blockBytes + firstBlockBytes;
+    // then the pack just ends earlier. The same for every pack of a run: a buffer that comes back
+    // must do for the next one, or it is garbage, which no thread is in a hurry to collect.
+    const body =
+      headerBytes + packBytes + Math.max(firstBlockBytes, 2 * blockBytes + chunkBytesMax);
     const wanted = body + packEndBytes(body, packBytes / 16);
     let buffer = this.#options.takeBuffer?.();
     if (buffer === undefined || buffer.byteLength < wanted) buffer = new SharedArrayBuffer(wanted);

@@ -1,7 +1,7 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
-import { bytesEqual, isZero } from '../base/index.ts';
+import { bytesEqual, isZero, releaseMemory } from '../base/index.ts';
 import { BlockDecompressor } from '../compression/index.ts';
-import { open, type RepositoryKeys } from '../crypto/index.ts';
+import { openInto, type RepositoryKeys } from '../crypto/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import {
   applyMetadataToFd,
@@ -38,6 +38,8 @@ export class RestoreWriter {
   readonly #keys: RepositoryKeys;
   readonly #settings: RestoreSettings;
   readonly #blocks: BlockDecompressor = new BlockDecompressor();
+  /** The block of the moment, decrypted; kept for the next one. */
+  #opened: Buffer = Buffer.alloc(0);
   readonly target: RestoreTarget;
   /** Descriptors of files that later tasks write to as well. */
   readonly #open: Map<string, number> = new Map();
@@ -95,7 +97,12 @@ export class RestoreWriter {
       const purpose = header.kind === 'data-pack' ? 'data' : 'trees';
       const key = this.#keys.sealingKey(purpose, header.epoch, header.salt);
       const sealed = task.bytes.subarray(block.at, block.at + block.storedBytes);
-      const encoded = open(key, block.position, blockAad(task.packHeader, block.position), sealed);
+      if (this.#opened.byteLength < sealed.byteLength) {
+        releaseMemory(this.#opened);
+        this.#opened = Buffer.allocUnsafeSlow(sealed.byteLength);
+      }
+      const aad = blockAad(task.packHeader, block.position);
+      const encoded = openInto(key, block.position, aad, sealed, this.#opened);
       return this.#blocks.decompress(block.codec, encoded, block.plainBytes);
     } catch (error) {
       if (isVersionsError(error, 'Corrupt')) return undefined;
