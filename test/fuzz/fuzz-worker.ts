@@ -141,7 +141,10 @@ for (const { name, seeds, decode } of chosen) {
   }
 }
 const until = performance.now() + seconds * 1000;
-for (let turn = 0; performance.now() < until && findings.length < findingsMax; turn++) {
+/** However slow the machine is, each target has had six turns. */
+const turnsMin = 6 * all.length;
+const goesOn = (turn: number): boolean => turn < turnsMin || performance.now() < until;
+for (let turn = 0; goesOn(turn) && findings.length < findingsMax; turn++) {
   const at = turn % all.length;
   const [fuzzing, target] = [all[at], chosen[at]];
   if (fuzzing === undefined || target === undefined) break;

@@ -5,6 +5,9 @@ import { decompress } from '../../src/core/compression/index.ts';
 import { decodeKeyFile, MasterBundle } from '../../src/core/crypto/index.ts';
 import type { ErrorKind } from '../../src/core/errors/index.ts';
 import {
+  badPieces,
+  checkPieceTable,
+  declaredBytes,
   decodeCheckpointObject,
   decodeCheckpointRuns,
   decodeChunkTable,
@@ -29,8 +32,10 @@ import {
   encodeSnapshotRecord,
   encodeXattrs,
   headerBytes,
+  type MirrorPart,
   objectHashOf,
   parseObjectName,
+  quarantinedKey,
   trailerBytes,
 } from '../../src/core/format/index.ts';
 import { decodeCbor } from '../../src/core/format/cbor.ts';
@@ -186,6 +191,16 @@ const cborTargets: readonly FuzzTarget[] = [
   },
 ];
 
+const mirrorParts: readonly MirrorPart[] = [
+  'config',
+  'marker',
+  'key',
+  'pack',
+  'entry',
+  'payload',
+  'checkpoint',
+];
+
 const byteTargets: readonly FuzzTarget[] = [
   {
     name: 'object header',
@@ -203,6 +218,23 @@ const byteTargets: readonly FuzzTarget[] = [
     name: 'pack trailer',
     seeds: seed('pack'),
     decode: (bytes) => decodePackTrailer(bytes.subarray(-trailerBytes), bytes.byteLength),
+    mutate: mutateBytes,
+  },
+  {
+    name: 'piece table',
+    seeds: seed('pack'),
+    decode: (bytes) => {
+      const trailer = bytes.subarray(-trailerBytes);
+      const { pieceTableOffset } = decodePackTrailer(trailer, bytes.byteLength);
+      const table = bytes.subarray(pieceTableOffset, -trailerBytes);
+      return checkPieceTable(table, trailer) && badPieces(bytes, table, pieceTableOffset);
+    },
+    mutate: mutateBytes,
+  },
+  {
+    name: 'lengths that stand in an object',
+    seeds: seed('config', 'mirror', 'key-object.password', 'journal-entry', 'payload', 'pack'),
+    decode: (bytes) => mirrorParts.map((part) => declaredBytes(part, bytes)),
     mutate: mutateBytes,
   },
   {
@@ -240,10 +272,16 @@ const byteTargets: readonly FuzzTarget[] = [
   },
   {
     name: 'object name',
-    seeds: ['config', `keys/${'a'.repeat(64)}`, `packs/aa/${'a'.repeat(64)}`].map((key) =>
-      Buffer.from(key),
-    ),
-    decode: (bytes) => parseObjectName(Buffer.from(bytes).toString('latin1')),
+    seeds: [
+      'config',
+      `keys/${'a'.repeat(64)}`,
+      `packs/aa/${'a'.repeat(64)}`,
+      `quarantine/keys/${'a'.repeat(64)}/${'b'.repeat(64)}`,
+    ].map((key) => Buffer.from(key)),
+    decode: (bytes) => {
+      const key = Buffer.from(bytes).toString('latin1');
+      return [parseObjectName(key), quarantinedKey(key)];
+    },
     mutate: mutateBytes,
   },
   {

@@ -227,8 +227,10 @@ describe('journal entries', () => {
       writeFileSync(at(two, mirror), first);
     });
     const { snapshots, codes } = await connected();
-    expect(snapshots).toBeLessThan(2);
-    expect(codes.length).toBeGreaterThan(0);
+    expect({ snapshots, codes }).toEqual({
+      snapshots: 1,
+      codes: ['ENTRY_UNREADABLE', 'HISTORY_GAP'],
+    });
   });
 
   it('renamed to other numbers, hash and all, are refused', async () => {
@@ -245,7 +247,7 @@ describe('journal entries', () => {
     everywhere((mirror) =>
       writeFileSync(at(`${directory}/${next}${file.slice(digits.length)}`, mirror), bytes),
     );
-    expect(await connected()).toMatchObject({ snapshots: 2 });
+    expect(await connected()).toEqual({ snapshots: 2, codes: ['ENTRY_UNREADABLE', 'HISTORY_GAP'] });
     expect((await repository.backup(source)).summary).toBeDefined();
   });
 
@@ -271,6 +273,12 @@ describe('journal entries', () => {
     }
   });
 });
+
+/** Not by the clock: the machine may be busy with other things. */
+function processorMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
+}
 
 describe('key objects', () => {
   const repositoryId = (): string => readFileSync(at('config')).subarray(16, 32).toString('hex');
@@ -317,11 +325,11 @@ describe('key objects', () => {
     for (const memoryKiB of [0, 2_097_153, 4_294_967_295])
       plant({ passes: 1, memoryKiB, lanes: 1 }, 1);
     plant({ passes: 1, memoryKiB: 1_000_000, lanes: 200 }, 1);
-    const began = performance.now();
+    const began = process.cpuUsage();
     await expect(open({ kind: 'password', password: 'guess' })).rejects.toMatchObject({
       code: 'WRONG_SECRET',
     });
-    expect(performance.now() - began).toBeLessThan(5000);
+    expect(processorMs(began)).toBeLessThan(5000);
     await open(testSecret);
   });
 
@@ -330,9 +338,9 @@ describe('key objects', () => {
     // Each would take half a minute and 2 GiB.
     const costs = { passes: 16, memoryKiB: 2_097_152, lanes: 1 };
     for (let count = 0; count < 20; count++) everywhere((mirror) => plant(costs, mirror));
-    const began = performance.now();
+    const began = process.cpuUsage();
     await open({ kind: 'password', password: 'mine' });
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(processorMs(began)).toBeLessThan(10_000);
   });
 
   it('of suite 0 are never opened by somebody who gave a password', async () => {

@@ -55,6 +55,7 @@ export {
   statOfFd,
   type FileStat,
 } from './file-stat.ts';
+export { readNames, type DirectoryNames } from './directory-names.ts';
 export type { FileKind } from './file-kind.ts';
 export {
   ignoreFileBytesMax,

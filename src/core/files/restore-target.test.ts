@@ -78,7 +78,13 @@ describe('RestoreTarget', () => {
     expect(lstat(directory.path('inside/a/fifo')).kind).toBe('fifo');
     expect(target.lstat(bytes('second'))?.ino).toBe(target.lstat(bytes('a/file'))?.ino);
     expect(target.lstat(bytes('none'))).toBeUndefined();
-    expect([...target.list(bytes('a'))].sort()).toEqual(['fifo', 'file', 'link']);
+    const names = target.list(bytes('a'));
+    expect([names.next(), names.next(), names.next(), names.next()]).toEqual([
+      'fifo',
+      'file',
+      'link',
+      undefined,
+    ]);
   });
 
   it('takes any name that is one', () => {

@@ -22,6 +22,7 @@ import {
 } from './apply-metadata.ts';
 import { resolvePath } from './asked-paths.ts';
 import { DirectoryHandles } from './directory-handles.ts';
+import { readNames, type DirectoryNames } from './directory-names.ts';
 import type { FileKind } from './file-kind.ts';
 import { hasIdentity, lstatRaw, statFollowing, statOfFd, type FileStat } from './file-stat.ts';
 import {
@@ -110,9 +111,11 @@ export class RestoreTarget implements Disposable {
     });
   }
 
-  /** Names in a directory, in no order. */
-  list(path: ByteString): readonly ByteString[] {
-    return this.#at(path, 'list', namesAt);
+  /** Names in a directory, ascending; of a large one they are not held as a list. */
+  list(path: ByteString): DirectoryNames {
+    return this.#at(path, 'list', (at) =>
+      listing(at, (opened) => readNames(opened, lstatRaw(fsPath(at), at)?.size ?? 0)),
+    );
   }
 
   /** The caller gives it its metadata also if it existed: its mode may have been widened. */
@@ -308,12 +311,15 @@ function makeWithParents(path: ByteString): void {
 }
 
 function namesAt(at: ByteString): readonly ByteString[] {
-  // A symlink that takes the directory's place must not be listed.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- latin1 gives one character a byte
+  return listing(at, (opened) => readdirSync(fsPath(opened), 'latin1') as ByteString[]);
+}
+
+/** A symlink that takes the directory's place must not be listed. */
+function listing<T>(at: ByteString, read: (opened: ByteString) => T): T {
   const fd = openSync(fsPath(at), directoryOnly);
   try {
-    const opened = hasDescriptorPaths() ? descriptorPath(fd) : at;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- latin1 gives one character a byte
-    return readdirSync(fsPath(opened), 'latin1') as ByteString[];
+    return read(hasDescriptorPaths() ? descriptorPath(fd) : at);
   } finally {
     closeSync(fd);
   }

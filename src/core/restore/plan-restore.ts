@@ -1,13 +1,21 @@
-import { closeSync, readdirSync } from 'node:fs';
-import { displayPath, fsPath, type ByteString, type ChunkId } from '../base/index.ts';
+import { closeSync } from 'node:fs';
+import { displayPath, type ByteString, type ChunkId } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
-import { inTheWayError, joinPath, lstatIfExists, type FileStat } from '../files/index.ts';
+import {
+  inTheWayError,
+  joinPath,
+  lstatIfExists,
+  readNames,
+  type DirectoryNames,
+  type FileStat,
+} from '../files/index.ts';
 import { encodeEntry, entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { FoundEntry } from '../snapshot/index.ts';
 import type { RestoreFile } from '../workers/index.ts';
 import { contentArchived, isArchived } from './archived-packs.ts';
 import { ContentComparer } from './content-comparer.ts';
 import { linkIdOf } from './hard-links.ts';
+import { KeptNames } from './kept-names.ts';
 import { largeXattrs } from './large-xattrs.ts';
 import { isChunkless, RestorePlan } from './plan.ts';
 import { ownUses, usesOf } from './planned-uses.ts';
@@ -31,7 +39,7 @@ interface Frame {
   /** Made by this restore, there before, or not needed so far. */
   state: 'made' | 'existed' | 'pending';
   /** Names in the snapshot, if others are to be deleted. */
-  readonly names: Set<string> | undefined;
+  readonly names: KeptNames | undefined;
 }
 
 /** Walks the tree and decides for every entry; makes directories on the way. */
@@ -119,7 +127,7 @@ class Planner {
         ),
       );
       // What is not known must not be deleted.
-      frame.names?.add(unknownNames);
+      if (frame.names) frame.names.isIncomplete = true;
       return undefined;
     }
   }
@@ -165,7 +173,7 @@ class Planner {
       at: 0,
       included,
       state: 'pending',
-      names: options.delete && included ? new Set() : undefined,
+      names: options.delete && included ? new KeptNames() : undefined,
     };
   }
 
@@ -397,18 +405,32 @@ class Planner {
     return true;
   }
 
+  /** What a directory of the target holds now; undefined if it cannot be listed, which is told. */
+  #namesThere(relative: ByteString): DirectoryNames | undefined {
+    const { target, options } = this.#work;
+    try {
+      if (target !== undefined) return target.list(relative);
+      const directory = joinPath(options.target, relative);
+      const stat = lstatIfExists(directory);
+      return stat && readNames(directory, stat.size);
+    } catch (error) {
+      if (!isVersionsError(error, 'Source')) throw error;
+      reportProblem(this.#work, error);
+      return undefined;
+    }
+  }
+
   /** `--delete`: what the snapshot does not have goes from directories that were there before. */
   #deleteOthers(frame: Frame): void {
     const { target, options, counts } = this.#work;
-    if (frame.names === undefined || frame.state !== 'existed' || frame.names.has(unknownNames))
-      return;
-    if (target === undefined && !this.#existing(frame.relative)) return;
-    const there = target?.list(frame.relative) ?? namesIn(joinPath(options.target, frame.relative));
-    for (const name of there) {
+    if (frame.names === undefined || frame.state !== 'existed' || frame.names.isIncomplete) return;
+    const there = this.#namesThere(frame.relative);
+    for (let name = there?.next(); name !== undefined; name = there?.next()) {
       const path = joinPath(frame.path, name);
       const relative = joinPath(frame.relative, name);
-      const existing = this.#existing(relative);
-      if (existing === undefined || frame.names.has(name)) continue;
+      if (frame.names.has(name)) continue;
+      const existing = this.#existingIn(frame, relative);
+      if (existing === undefined || existing === 'unknown') continue;
       if (this.#selection.isExcluded(path, name, existing.kind === 'directory')) continue;
       counts.filesDeleted += 1;
       this.#item('deleted', relative, 0);
@@ -423,15 +445,8 @@ class Planner {
   }
 }
 
-/** Stands among the names of a directory of which not all names are known. No name has a slash. */
-const unknownNames = '/';
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- ASCII
 const rootRelative = '' as ByteString;
 const noBytes = new Uint8Array(0);
-
-function namesIn(directory: ByteString): readonly ByteString[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- latin1 gives one character a byte
-  return readdirSync(fsPath(directory), 'latin1') as ByteString[];
-}
 
 async function* noPages(): AsyncGenerator<readonly TreeEntry[]> {}
