@@ -58,14 +58,14 @@ describe('what is found in several runs', () => {
 describe.runIf(process.platform === 'linux')('a measured process', () => {
   const grandchild = `
     const filled = Buffer.alloc(150 * ${mebibyte}, 1);
-    const end = Date.now() + 500;
+    const end = Date.now() + 1000;
     while (Date.now() < end) filled[0]++;`;
   const child = `require('node:child_process').execFileSync(process.execPath, ['-e', process.argv[1]])`;
 
   it('is charged with what its children use', async () => {
     const step = command(process.execPath, '-e', child, grandchild);
     const measured = await measure(step, { logs: folder, env: {} });
-    expect(measured.seconds).toBeGreaterThan(0.5);
+    expect(measured.seconds).toBeGreaterThan(1);
     expect(measured.cpuSeconds).toBeGreaterThan(0.2);
     expect(measured.peakBytes).toBeGreaterThan(150 * mebibyte);
     expect(measured.peakBytes).toBeLessThan(600 * mebibyte);
@@ -77,7 +77,7 @@ describe.runIf(process.platform === 'linux')('a measured process', () => {
     const measured = await measure(idle, { logs: folder, env: {} });
     expect(measured.output).toBe('x\n');
     expect(measured.seconds).toBeGreaterThan(0.3);
-    expect(measured.cpuSeconds).toBeLessThan(0.3);
+    expect(measured.cpuSeconds).toBeLessThan(0.6);
     expect(measured.peakBytes).toBeLessThan(150 * mebibyte);
   });
 

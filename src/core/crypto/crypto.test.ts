@@ -376,7 +376,7 @@ describe('a sealed bundle', () => {
     expect(await codeOfAsync(openBundle(bundle, password, parameters, place))).toBe(
       'KDF_COSTS_REFUSED',
     );
-    expect(performance.now() - started).toBeLessThan(100);
+    expect(performance.now() - started).toBeLessThan(1000);
   });
 
   test('shows no secret in errors', async () => {
