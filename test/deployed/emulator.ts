@@ -16,7 +16,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { freePort } from '../support/free-port.ts';
 
 export const root: string = fileURLToPath(new URL('../../', import.meta.url));
-const readyMsMax = 60_000;
+const readyMsMax = 120_000;
 
 export interface Ran {
   readonly code: number;
@@ -110,11 +110,7 @@ export class Emulator implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const child = this.#child;
-    if (child !== undefined && child.exitCode === null) {
-      child.kill('SIGKILL');
-      await once(child, 'close');
-    }
+    await this.#end();
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -122,9 +118,18 @@ export class Emulator implements AsyncDisposable {
     for (const name of ['home', 'tmp']) mkdirSync(this.path(name));
     // Node looks upwards for what kind of module a file is, and finds this first.
     writeFileSync(this.path('package.json'), '{"type":"commonjs"}');
-    this.#port = await freePort();
+    // A free port is only free until it is used.
+    for (let attempt = 1; ; attempt += 1) {
+      this.#port = await freePort();
+      if (await this.#listens(program)) return;
+      if (attempt === 3) throw new Error(`The emulator does not answer:\n${this.log}`);
+    }
+  }
+
+  /** Starts the emulator on its port; false if it ended or never answered. */
+  async #listens(program: string): Promise<boolean> {
     const log = openSync(this.path('emulator.log'), 'a');
-    this.#child = spawn(program, [], {
+    const child = spawn(program, [], {
       cwd: this.directory,
       stdio: ['ignore', log, log],
       env: {
@@ -141,12 +146,21 @@ export class Emulator implements AsyncDisposable {
       },
     });
     closeSync(log);
-    for (let waited = 0; waited < readyMsMax; waited += 200) {
+    this.#child = child;
+    for (const deadline = Date.now() + readyMsMax; Date.now() < deadline; await sleep(200)) {
+      if (child.exitCode !== null) return false;
       const answer = await fetch(this.endpoint).catch(() => undefined);
-      if (answer !== undefined) return;
-      await sleep(200);
+      if (answer !== undefined && child.exitCode === null) return true;
     }
-    throw new Error(`The emulator does not answer:\n${this.log}`);
+    await this.#end();
+    return false;
+  }
+
+  async #end(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'close');
   }
 }
 

@@ -64,6 +64,11 @@ export class LambdaProcess implements AsyncDisposable {
     return this.#log;
   }
 
+  /** How many events its processes were handed. */
+  get begun(): number {
+    return this.#count;
+  }
+
   /** Lines of JSON of that kind that it has printed. */
   lines(type: string): Record<string, unknown>[] {
     return this.#log.split('\n').flatMap((line) => {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
   GetObjectRetentionCommand,
@@ -21,6 +22,7 @@ import { clientOf, makeBucket } from '../services/buckets.ts';
 import { installRuntimeClient } from '../services/programs.ts';
 import { credentials, type Service } from '../services/service.ts';
 import { environmentOf, type Services, startServices } from '../services/services.ts';
+import { damageOrder } from '../support/damage-order.ts';
 import { seededBytes } from '../support/seeded-random.ts';
 import { SlowProxy } from '../support/slow-proxy.ts';
 import { treeImage } from '../support/tree-image.ts';
@@ -128,7 +130,11 @@ async function healedOf(object: string): Promise<number> {
   const events = await catalog.ledger.events(1000);
   return events.filter((event) => event.kind === 'healed' && event.object === object).length;
 }
-const packs = (): readonly string[] => objects.filter((key) => key.startsWith('packs/'));
+const packs = (): readonly string[] =>
+  damageOrder(
+    objects.filter((key) => key.startsWith('packs/')),
+    (key) => whole.get(key)?.length ?? 0,
+  );
 function workFor(name: Name, keys: readonly string[]): string {
   const { repository, mirror } = ids.get(name) ?? {};
   if (repository === undefined || mirror === undefined) throw new Error(`${name} has no marker`);
@@ -225,12 +231,12 @@ it('a verifier that runs out of time puts the rest back as new work', async () =
   const keys = [...objects, ...objects].slice(0, 20);
   const before = Date.now();
   await world.send('verify-minio', workFor('minio', keys));
-  // Twenty copies, two at once and two requests for most, are six seconds.
-  proxy.delayMs = 300;
+  // Twenty copies, two at once and two requests for most, are eight seconds.
+  proxy.delayMs = 400;
   const verifier = await world.lambda('verifier-minio');
   let [runs, putBack] = [0, 0];
   for (; runs < 30; runs += 1) {
-    const worked = await world.work('verify-minio', verifier, { timeoutMs: 6000 });
+    const worked = await world.work('verify-minio', verifier, { timeoutMs: 10_000 });
     if (worked === undefined) break;
     const isNew = worked.records[0]?.attributes.ApproximateReceiveCount === '1';
     if (runs > 0 && isNew) putBack += 1;
@@ -251,8 +257,11 @@ it('work stays in the queue while a mirror hangs, and when a function is killed 
   gateway().signal('SIGSTOP');
   const hung = await world.work('verify-gateway', verifier, { timeoutMs: 4000 });
   expect(hung?.failed).toHaveLength(1);
-  setTimeout(() => verifier.kill(), 300);
-  const killed = await world.work('verify-gateway', verifier);
+  const { begun } = verifier;
+  const killing = world.work('verify-gateway', verifier);
+  while (verifier.begun === begun) await sleep(10);
+  verifier.kill();
+  const killed = await killing;
   expect([killed?.invoked.outcome, killed?.failed.length]).toEqual(['ended', 1]);
   gateway().signal('SIGCONT');
   const done = await world.work('verify-gateway', verifier);
@@ -324,7 +333,11 @@ it('tells people of what is lost and of a silent machine, once', async () => {
     'Versions home: 1 objects have no good copy',
     'Versions home: 1 clients are silent',
   ]);
-  const heard = await told();
+  let heard = '';
+  for (let tries = 0; tries < 100 && !heard.includes('have saved before'); tries += 1) {
+    if (tries > 0) await sleep(100);
+    heard = await told();
+  }
   expect(heard).toContain(lost);
   expect(heard).toContain('have saved before');
   expect(await reporter.invoke({ count: false }, 60_000)).toMatchObject({ answer: { sent: [] } });

@@ -9,8 +9,9 @@ const config: ViteUserConfig = defineConfig({
     reporters: ['default', new CountReporter()],
     pool: 'forks',
     maxWorkers: 1,
-    testTimeout: 400_000,
-    hookTimeout: 300_000,
+    // A machine that does much else at once is many times slower.
+    testTimeout: 1_200_000,
+    hookTimeout: 600_000,
     passWithNoTests: false,
     allowOnly: false,
   },

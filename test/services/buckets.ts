@@ -36,7 +36,7 @@ export async function makeBucket(
 }
 
 /** The URL of a mirror in a bucket of the service. */
-export function urlOf(service: Service, path: string, more = ''): string {
+export function urlOf(service: Pick<Service, 'endpoint'>, path: string, more = ''): string {
   const endpoint = encodeURIComponent(service.endpoint);
   return `s3://${path}?endpoint=${endpoint}&region=${credentials.region}${more}`;
 }

@@ -2,11 +2,20 @@ import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+interface Hold {
+  readonly at: number;
+  readonly reached: PromiseWithResolvers<void>;
+  readonly released: PromiseWithResolvers<void>;
+}
+
 /** Stands before a server on this machine and passes on what is sent to it after a while. */
 export class SlowProxy implements AsyncDisposable {
   /** How long what is sent waits. */
   delayMs = 0;
   readonly endpoint: string;
+  /** Bytes that clients have sent so far. */
+  #sent = 0;
+  #hold: Hold | undefined;
   readonly #server: Server;
   readonly #ends = new Set<() => void>();
 
@@ -35,14 +44,41 @@ export class SlowProxy implements AsyncDisposable {
       inner.pipe(client);
       let written: Promise<unknown> = Promise.resolve();
       client.on('data', (chunk) => {
-        const waited = sleep(proxy.delayMs, undefined, { ref: false });
+        const waited = proxy.#wait(chunk.length);
         written = Promise.all([written, waited]).then(() => inner.destroyed || inner.write(chunk));
       });
     });
     return proxy;
   }
 
+  /**
+   * Resolves when clients have sent so much more; what they send from then on waits for `release`.
+   * So a test comes between for certain, however fast they are.
+   */
+  async holdAfter(bytes: number): Promise<void> {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    this.#hold = { at: this.#sent + bytes, reached, released };
+    await reached.promise;
+  }
+
+  release(): void {
+    this.#hold?.released.resolve();
+    this.#hold = undefined;
+  }
+
+  async #wait(bytes: number): Promise<void> {
+    this.#sent += bytes;
+    const hold = this.#hold;
+    if (hold !== undefined && this.#sent >= hold.at) {
+      hold.reached.resolve();
+      await hold.released.promise;
+    }
+    await sleep(this.delayMs, undefined, { ref: false });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
     for (const end of this.#ends) end();
     this.#server.close();
   }

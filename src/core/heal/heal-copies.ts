@@ -66,9 +66,17 @@ export async function healCopies(
   const run = new HealWork(target, options, await isTripped(target, options.ledger));
   const waiting = [...copies];
   while (waiting.length > 0 && options.hasTime()) {
-    options.signal?.throwIfAborted();
-    const copy = waiting.shift();
-    if (copy !== undefined) await run.heal(copy);
+    const copy = waiting[0];
+    if (copy === undefined) break;
+    try {
+      options.signal?.throwIfAborted();
+      await run.heal(copy);
+    } catch (error) {
+      // Given back is what a run that came forward has left; else it would go round for ever.
+      if (options.signal?.aborted !== true || waiting.length === copies.length) throw error;
+      break;
+    }
+    waiting.shift();
   }
   if (run.spared > 0) await run.noteBreaker();
   const { healed, bytes, passed, failed, lost, spared } = run;

@@ -146,6 +146,26 @@ describe('verifyCopies', () => {
     expect(await rowOf(keys.at(-1) ?? '')).toBeUndefined();
   });
 
+  it('gives back what was cut off when the time was over, unless nothing was done at all', async () => {
+    const over = new AbortController();
+    const cutting: VerifyCopiesOptions['ledger'] = {
+      copiesOf: (object) => ledger.copiesOf(object),
+      lifeOf: (object) => ledger.lifeOf(object),
+      setDue: (copies) => ledger.setDue(copies),
+      setState: (object, ...rest) => {
+        if (object === third) over.abort(new Error('over'));
+        over.signal.throwIfAborted();
+        return ledger.setState(object, ...rest);
+      },
+    };
+    const result = await verify({ signal: over.signal, ledger: cutting });
+    expect(result.good).toBeGreaterThan(0);
+    const left = result.left.map(({ object }) => object);
+    expect(left).toContain(third);
+    expect(left.length + result.good).toBe(keys.length);
+    await expect(verify({ signal: over.signal })).rejects.toThrow('over');
+  });
+
   it('leaves alone what was swept meanwhile', async () => {
     await mirror.memory.delete(first);
     await ledger.setLife([first], 'swept');

@@ -45,8 +45,8 @@ const readsAtOnce = 2;
  * Reads copies of one mirror whole, and notes in the ledger what each was like and when to read it
  * again. Writes no object. Where the mirror locks what it keeps, a copy that is good or archived is
  * locked anew, unless it is condemned: so a lock lasts as long as its object is needed. One copy that
- * cannot be read stops nothing; when time runs out, the rest is given back. Doing it twice does no
- * harm.
+ * cannot be read stops nothing; when time runs out, the rest is given back, also what was begun when
+ * `signal` came, unless nothing at all was done. Doing it twice does no harm.
  */
 export async function verifyCopies(
   mirror: Mirror,
@@ -59,32 +59,47 @@ export async function verifyCopies(
   let archived = 0;
   let bytesRead = 0;
   let locked = 0;
+  const look = async (copy: WorkCopy): Promise<void> => {
+    const read = await readCopy(mirror, copy.object, options.judge, options.signal);
+    bytesRead += read.bytesRead;
+    options.monitor.count('objectsDone', 1);
+    options.monitor.count('bytesDone', read.bytesRead);
+    // What was swept meanwhile is rightly gone, and must not come back.
+    if (read.bad && (await options.ledger.lifeOf(copy.object)) === 'swept') return;
+    if (read.bad?.kind === 'archived') {
+      archived += 1;
+      await postpone(mirror, copy, options);
+      if (await lockAnew(copy, options)) locked += 1;
+      return;
+    }
+    const isDoubtful = read.doubt !== undefined;
+    await note(mirror, copy, { kind: read.bad?.kind, isDoubtful }, options);
+    if (read.bad === undefined) {
+      good += 1;
+      if (await lockAnew(copy, options)) locked += 1;
+    } else bad.push({ ...copy, kind: read.bad.kind, detail: read.bad.detail });
+  };
+  let done = 0;
+  let cutShort: unknown;
   const work = async (): Promise<void> => {
     while (options.hasTime()) {
-      options.signal?.throwIfAborted();
       const copy = waiting.shift();
       if (copy === undefined) return;
-      const read = await readCopy(mirror, copy.object, options.judge, options.signal);
-      bytesRead += read.bytesRead;
-      options.monitor.count('objectsDone', 1);
-      options.monitor.count('bytesDone', read.bytesRead);
-      // What was swept meanwhile is rightly gone, and must not come back.
-      if (read.bad && (await options.ledger.lifeOf(copy.object)) === 'swept') continue;
-      if (read.bad?.kind === 'archived') {
-        archived += 1;
-        await postpone(mirror, copy, options);
-        if (await lockAnew(copy, options)) locked += 1;
-        continue;
+      try {
+        options.signal?.throwIfAborted();
+        await look(copy);
+        done += 1;
+      } catch (error) {
+        if (options.signal?.aborted !== true) throw error;
+        waiting.push(copy);
+        cutShort = error;
+        return;
       }
-      const isDoubtful = read.doubt !== undefined;
-      await note(mirror, copy, { kind: read.bad?.kind, isDoubtful }, options);
-      if (read.bad === undefined) {
-        good += 1;
-        if (await lockAnew(copy, options)) locked += 1;
-      } else bad.push({ ...copy, kind: read.bad.kind, detail: read.bad.detail });
     }
   };
   await Promise.all(Array.from({ length: readsAtOnce }, work));
+  // Given back is what a run that came forward has left; one that did not would go round for ever.
+  if (cutShort !== undefined && done === 0) throw cutShort;
   return { good, bytesRead, archived, locked, bad, left: waiting };
 }
 

@@ -175,7 +175,7 @@ describe('a backup ends with one clear error, and loses nothing, when', () => {
     const outcome = await backup();
     expect([12, 22]).toContain(outcome.code);
     expect(String(exitErrorIn(outcome)?.['message'])).toMatch(message);
-    expect(Date.now() - began).toBeLessThan(30_000);
+    expect(Date.now() - began).toBeLessThan(60_000);
     one.heal();
     const before = packPuts(one).length;
     expect(endOf(await backup())).toMatch(/^0 /);
@@ -204,7 +204,7 @@ describe('a backup to two mirrors ends well but for a debt, when one', () => {
     const outcome = await backup();
     expect(endOf(outcome)).toMatch(/^3 /);
     expect(outcome.stdout + outcome.stderr).toMatch(/There is no bucket/);
-    expect(Date.now() - began).toBeLessThan(30_000);
+    expect(Date.now() - began).toBeLessThan(60_000);
     two.heal();
     expect(endOf(await machine.run(['mirror', 'sync']))).toMatch(/^0 /);
     await expectWell(one, two);

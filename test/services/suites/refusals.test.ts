@@ -23,10 +23,26 @@ beforeEach(() => {
 afterEach(() => machine[Symbol.dispose]());
 
 const servers = ['minio-1', 'versitygw'] as const;
-/** A busy machine is several times slower than the program: it takes one second of these by itself. */
+/** The program takes one second of these by itself. */
 const msMax = 5000;
+/** A busy machine may make it late once, or twice; what is retried in vain is late each time. */
+const triesMax = 4;
 
-async function refusalOf(url: string): Promise<{ readonly end: string; readonly ms: number }> {
+interface Refusal {
+  readonly end: string;
+  readonly ms: number;
+}
+
+/** How the command ends, and the shortest time in which it did. */
+async function refusalOf(url: string): Promise<Refusal> {
+  let refusal = await refuse(url);
+  for (let tries = 1; tries < triesMax && refusal.ms >= msMax; tries += 1) {
+    refusal = await refuse(url);
+  }
+  return refusal;
+}
+
+async function refuse(url: string): Promise<Refusal> {
   const start = Date.now();
   const outcome = await machine.run(['init', '--mirror', `m=${url}`, '--json']);
   const ms = Date.now() - start;

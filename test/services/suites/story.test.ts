@@ -1,10 +1,19 @@
 import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type JsonLine, Machine, type Outcome, outcomeOf } from '../../cli/machine.ts';
+import { damageOrder } from '../../support/damage-order.ts';
 import { seededBytes } from '../../support/seeded-random.ts';
+import { SlowProxy } from '../../support/slow-proxy.ts';
 import { treeImage } from '../../support/tree-image.ts';
 import { makeBucket, urlOf } from '../buckets.ts';
 import type { Service } from '../service.ts';
@@ -18,6 +27,8 @@ const bucket = 'story';
 const table = 'story';
 
 let services: Services;
+/** Before the first server. */
+let proxy: SlowProxy;
 let home: Machine;
 let elsewhere: Machine;
 beforeAll(async () => {
@@ -25,6 +36,7 @@ beforeAll(async () => {
   for (const name of ['minio-1', 'minio-2', 'versitygw'] as const) {
     await makeBucket(services.get(name), bucket);
   }
+  proxy = await SlowProxy.start(services.get('minio-1').endpoint);
   const env = {
     ...environmentOf(services),
     VERSIONS_PASSWORD: 'correct horse',
@@ -47,13 +59,14 @@ beforeAll(async () => {
 afterAll(async () => {
   home[Symbol.dispose]();
   elsewhere[Symbol.dispose]();
+  await proxy[Symbol.asyncDispose]();
   await services[Symbol.asyncDispose]();
 });
 
 const mirrors = (): string[] =>
   (['minio-1', 'minio-2', 'versitygw'] as const).flatMap((name) => [
     '--mirror',
-    `${name}=${urlOf(services.get(name), `${bucket}/below/this`)}`,
+    `${name}=${urlOf(name === 'minio-1' ? proxy : services.get(name), `${bucket}/below/this`)}`,
   ]);
 const catalog = (): string =>
   `dynamodb://${table}?endpoint=${encodeURIComponent(services.get('dynamodb').endpoint)}&region=us-east-1`;
@@ -76,15 +89,14 @@ async function expectRestored(machine: Machine, ...flags: string[]): Promise<voi
   rmSync(target, { recursive: true });
 }
 
-/** Files of a server that keeps objects as plain files. */
-function packFiles(service: Service): string[] {
+/** Files of a server that keeps objects as plain files, in the order in which they are damaged. */
+function packFiles(service: Service): readonly string[] {
   const root = join(service.data, bucket, 'below/this/packs');
-  return existsSync(root)
-    ? readdirSync(root, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name))
-        .toSorted()
-    : [];
+  if (!existsSync(root)) return [];
+  const files = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  return damageOrder(files, (file) => statSync(file).size);
 }
 
 it('a repository is made on three servers, with its catalog in DynamoDB', async () => {
@@ -93,12 +105,11 @@ it('a repository is made on three servers, with its catalog in DynamoDB', async 
 });
 
 it('a server that is killed in mid-run stops no backup, and what it lacks is a debt', async () => {
-  const backup = home.start(['backup', 'data', '--json']);
-  const ended = outcomeOf(backup);
-  const minio = services.get('minio-1');
-  const began = Date.now();
-  while (packFiles(minio).length === 0 && Date.now() - began < 60_000) await sleep(5);
-  await minio.kill();
+  const held = proxy.holdAfter(30 * 2 ** 20);
+  const ended = outcomeOf(home.start(['backup', 'data', '--json']));
+  await held;
+  await services.get('minio-1').kill();
+  proxy.release();
   const outcome = await ended;
   expect(`${outcome.code} ${outcome.stderr}`).toMatch(/^3 /);
   expect(outcome.summary).toMatchObject({ mirrorsBehind: ['minio-1'] });
