@@ -123,10 +123,15 @@ export function tableArnsOf(deployment: Deployment, tableName: string): TableArn
   return { table, index: `${table}/index/*` };
 }
 
-/** The partitions of the table (docs/journal.md) that whoever has no key may write. */
+/** The partitions of the table (docs/journal.md) in which the functions write, who have no key. */
 export const keylessPartitions: readonly string[] = ['ledger', 'lease', 'event', 'counter'];
-/** Those besides the ledger in which a client adds items. */
-const rowPartitions: readonly string[] = ['meta', 'entry', 'payload', 'lease', 'event', 'counter'];
+/** Those in which clients say the same: none of the functions takes it for their own. */
+export const clientPartitions: readonly string[] = keylessPartitions.map(
+  (name) => `client-${name}`,
+);
+const [clientLedger = ''] = clientPartitions;
+/** Those in which a client adds items. */
+const rowPartitions: readonly string[] = ['meta', 'entry', 'payload', ...clientPartitions];
 
 export function readTable({ table, index }: TableArns): PolicyStatement {
   return new PolicyStatement({
@@ -152,53 +157,85 @@ export function writeLedger({ table }: TableArns): PolicyStatement {
   });
 }
 
-/** What a client may say of a copy: not when it was verified, nor when it is to be. */
+/** Taking over what clients have said of copies. */
+export function takeClaims({ table }: TableArns): PolicyStatement {
+  return new PolicyStatement({
+    actions: ['dynamodb:DeleteItem'],
+    resources: [table],
+    conditions: onlyIn([clientLedger]),
+  });
+}
+
+/**
+ * What the items of a client may hold. Not among them: the attributes by which an index finds what is
+ * due, so that nothing of a client's stands in the line of the functions.
+ */
 const clientAttributes: readonly string[] = [
   'pk',
   'sk',
+  // Of rows, payloads and names.
+  'lineage',
+  'hash',
   'bytes',
+  'payloadParts',
+  'value',
+  // Of what it says of copies, of leases and of events.
   'state',
-  'life',
-  'dueAt',
-  'dueIn',
   'notStored',
+  'holder',
+  'token',
+  'expiresAt',
+  'dropAt',
+  'at',
+  'kind',
+  'by',
+  'detail',
+  'mirror',
+  'object',
+  'count',
 ];
 
 /**
- * A client adds rows. What it may delete are items that can be made anew, and no row. Of copies it
- * says what it has stored or found; that one was verified, workers say.
+ * A client adds rows. What it may delete are items that can be made anew, and no row. What it says of
+ * copies stands in partitions of its own: what was verified and when, workers say in theirs.
  */
 export function writeRows({ table }: TableArns): PolicyStatement[] {
   return [
     new PolicyStatement({
       actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
       resources: [table],
-      conditions: onlyIn(rowPartitions),
+      conditions: onlyIn(rowPartitions, clientAttributes),
     }),
     // A batch may hold deletions, and DynamoDB asks for no other right for them.
     new PolicyStatement({
       actions: ['dynamodb:BatchWriteItem', 'dynamodb:DeleteItem'],
       resources: [table],
-      conditions: onlyIn(['payload']),
-    }),
-    new PolicyStatement({
-      actions: [
-        'dynamodb:PutItem',
-        'dynamodb:UpdateItem',
-        'dynamodb:BatchWriteItem',
-        'dynamodb:DeleteItem',
-      ],
-      resources: [table],
-      conditions: {
-        'ForAllValues:StringEquals': {
-          'dynamodb:LeadingKeys': ['ledger'],
-          'dynamodb:Attributes': clientAttributes,
-        },
-      },
+      conditions: onlyIn(['payload', clientLedger], clientAttributes),
     }),
   ];
 }
 
-function onlyIn(partitions: readonly string[]): Record<string, Record<string, readonly string[]>> {
-  return { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': partitions } };
+/** Pruning says which objects are condemned and swept, and drops what is known of their copies. */
+export function writeLives({ table }: TableArns): PolicyStatement {
+  return new PolicyStatement({
+    actions: [
+      'dynamodb:PutItem',
+      'dynamodb:UpdateItem',
+      'dynamodb:BatchWriteItem',
+      'dynamodb:DeleteItem',
+    ],
+    resources: [table],
+    conditions: onlyIn(['ledger', clientLedger]),
+  });
+}
+
+function onlyIn(
+  partitions: readonly string[],
+  attributes?: readonly string[],
+): Record<string, Record<string, readonly string[]>> {
+  const keys = { 'dynamodb:LeadingKeys': partitions };
+  return {
+    'ForAllValues:StringEquals':
+      attributes === undefined ? keys : { ...keys, 'dynamodb:Attributes': attributes },
+  };
 }

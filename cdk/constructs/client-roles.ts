@@ -6,6 +6,7 @@ import {
   readTable,
   tableArnsOf,
   type TableArns,
+  writeLives,
   writeObjects,
   writeRows,
 } from '../access.ts';
@@ -77,10 +78,14 @@ function restoreStatements(deployment: Deployment, table: TableArns): PolicyStat
   ];
 }
 
-/** Deletes packs that the journal has swept, and with them what is set aside; no versions. */
+/**
+ * Deletes packs that the journal has swept, and with them what is set aside; no versions. In the
+ * ledger it says so.
+ */
 function pruneStatements(deployment: Deployment, table: TableArns): PolicyStatement[] {
   return [
     ...clientStatements(deployment, table),
+    writeLives(table),
     ...deployment.mirrors.flatMap((mirror) =>
       mirror.kind === 'other'
         ? []

@@ -23,6 +23,7 @@ import {
   readTable,
   tableArnsOf,
   type TableArns,
+  takeClaims,
   writeLedger,
   writeObjects,
 } from '../access.ts';
@@ -117,6 +118,7 @@ export class VerificationStack extends Stack {
       statements: [
         readTable(this.#table),
         writeLedger(this.#table),
+        takeClaims(this.#table),
         ...mirrors.flatMap((mirror) => [
           ...readMarker(this.#deployment, mirror),
           ...listObjects(this.#deployment, mirror),

@@ -196,13 +196,17 @@ describe('who may do what', () => {
     const condition = 'ForAllValues:StringEquals';
     const partitionsOf = (role: string, action: string): unknown[] =>
       allowing(role, action).map(({ Condition }) => Condition?.[condition]);
+    const own = ['payload', 'client-ledger'];
+    const deletable = { Roleclient: own, Roleprune: [...own, 'ledger', 'client-ledger'] };
     for (const action of ['dynamodb:DeleteItem', 'dynamodb:BatchWriteItem'])
-      for (const role of ['Roleclient', 'Roleprune'])
+      for (const [role, names] of Object.entries(deletable))
         expect(
           partitionsOf(role, action).flatMap((each) => (each as Json)['dynamodb:LeadingKeys']),
-        ).toEqual([partitions.payloads, partitions.ledger]);
+        ).toEqual(names);
     for (const worker of ['Planner', 'Verifier', 'Healer', 'Reporter']) {
-      expect(allowing(worker, 'dynamodb:DeleteItem')).toEqual([]);
+      expect(partitionsOf(worker, 'dynamodb:DeleteItem')).toEqual(
+        worker === 'Planner' ? [{ 'dynamodb:LeadingKeys': ['client-ledger'] }] : [],
+      );
       for (const action of ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:BatchWriteItem']) {
         const found = partitionsOf(worker, action);
         expect(found.length).toBeGreaterThan(0);

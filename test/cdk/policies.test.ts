@@ -62,9 +62,10 @@ describe('the client', () => {
     ['stores packs', 's3:PutObject', pack, {}],
     ['locks what it stores', 's3:PutObjectRetention', pack, days(40)],
     ['adds a row', 'dynamodb:PutItem', table, rows('entry', 'bytes')],
-    ['takes a lease', 'dynamodb:PutItem', table, rows('lease', 'holder')],
-    ['says what it stored', 'dynamodb:BatchWriteItem', table, rows('ledger', 'bytes', 'state')],
-    ['says what it found', 'dynamodb:UpdateItem', table, rows('ledger', 'state', 'dueIn')],
+    ['takes a lease', 'dynamodb:PutItem', table, rows('client-lease', 'holder')],
+    ['says what it found', 'dynamodb:BatchWriteItem', table, rows('client-ledger', 'state')],
+    ['adds an event', 'dynamodb:PutItem', table, rows('client-event', 'at', 'kind', 'by')],
+    ['counts it', 'dynamodb:UpdateItem', table, rows('client-counter', 'count')],
     ['drops a folded payload', 'dynamodb:BatchWriteItem', table, rows('payload')],
   ])('%s', (_what, action, resource, context: Context) => {
     expect(may('roleclient', action, resource, context)).toBe(true);
@@ -81,14 +82,22 @@ describe('the client', () => {
     ['open the bucket', 's3:PutBucketPolicy', bucket, {}],
     ['set aside copies', 's3:PutObject', `${bucket}/quarantine/packs/ab/abcd/1`, {}],
     ['write beside the mirror', 's3:PutObject', `${far.slice(0, -4)}/else`, {}],
-    ['say that a copy was verified', 'dynamodb:UpdateItem', table, rows('ledger', 'lastVerified')],
+    ['say that a copy is good', 'dynamodb:UpdateItem', table, rows('ledger', 'state')],
+    ['say so in a batch', 'dynamodb:BatchWriteItem', table, rows('ledger', 'bytes', 'state')],
+    ['put off verification', 'dynamodb:UpdateItem', table, rows('ledger', 'nextDue', 'dueAt')],
+    ['say that objects are gone', 'dynamodb:PutItem', table, rows('ledger', 'life')],
+    ['forget a copy', 'dynamodb:DeleteItem', table, rows('ledger')],
+    ['take the lease of a healer', 'dynamodb:PutItem', table, rows('lease', 'holder')],
+    ['say that people were told', 'dynamodb:PutItem', table, rows('event', 'kind')],
+    ['count the events of others', 'dynamodb:UpdateItem', table, rows('counter', 'count')],
+    ['stand in the line', 'dynamodb:PutItem', table, rows('client-ledger', 'dueIn', 'dueAt')],
+    ['do so with a row', 'dynamodb:PutItem', table, rows('entry', 'hash', 'dueIn')],
     [
-      'say so in a batch',
+      'mix its own with what is not',
       'dynamodb:BatchWriteItem',
       table,
-      rows('ledger', 'state', 'lastVerified'),
+      { ...rows('client-ledger'), 'dynamodb:leadingkeys': ['client-ledger', 'ledger'] },
     ],
-    ['put off verification', 'dynamodb:UpdateItem', table, rows('ledger', 'nextDue', 'dueAt')],
     ['delete a row', 'dynamodb:DeleteItem', table, rows('entry')],
     ['delete an event', 'dynamodb:DeleteItem', table, rows('event')],
     ['read all by a scan', 'dynamodb:Scan', table, {}],
@@ -134,6 +143,22 @@ describe('a verifier', () => {
     expect(may('verifierhere', 'dynamodb:UpdateItem', table, seen)).toBe(true);
     expect(may('verifierhere', 'dynamodb:PutItem', table, rows('entry', 'bytes'))).toBe(false);
     expect(may('verifierhere', 'dynamodb:DeleteItem', table, rows('ledger'))).toBe(false);
+    for (const partition of ['meta', 'payload', 'client-ledger', 'client-event'])
+      expect(may('verifierhere', 'dynamodb:PutItem', table, rows(partition))).toBe(false);
+  });
+
+  it('leaves it to the planner alone to take over what clients said', () => {
+    const take = ['dynamodb:DeleteItem', table, rows('client-ledger', 'state')] as const;
+    for (const role of ['planner', 'verifierhere', 'healerhere', 'reporter', 'rolerestore'])
+      expect([role, may(role, ...take)]).toEqual([role, role === 'planner']);
+    expect(may('planner', 'dynamodb:DeleteItem', table, rows('ledger'))).toBe(false);
+  });
+
+  it('is not told by the client what is condemned, but by whoever prunes', () => {
+    const sweep = ['dynamodb:PutItem', table, rows('ledger', 'life')] as const;
+    expect(may('roleprune', ...sweep)).toBe(true);
+    expect(may('rolerestore', ...sweep)).toBe(false);
+    expect(may('roleprune', 'dynamodb:DeleteItem', table, rows('entry'))).toBe(false);
   });
 });
 

@@ -88,6 +88,7 @@ function recordingLedger(inner: Ledger, before: (method: string) => void | Promi
       tell('setState', () => inner.setState(object, mirror, state, at)),
     due: (mirror, now, limit) => tell('due', () => inner.due(mirror, now, limit)),
     setDue: (copies) => tell('setDue', () => inner.setDue(copies)),
+    takeClaims: (limit) => tell('takeClaims', () => inner.takeClaims(limit)),
     lifeOf: (object) => tell('lifeOf', () => inner.lifeOf(object)),
     setLife: (objects, life) => tell('setLife', () => inner.setLife(objects, life)),
     acquireLease: (name, holder, term) =>

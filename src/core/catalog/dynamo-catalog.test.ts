@@ -202,6 +202,8 @@ describe('requests', () => {
       'Query',
       'BatchGetItem',
     ]);
+    // Once it has seen that no client has said anything.
+    await ledger.copiesOf('packs/7');
     expect(await operationsOf(() => ledger.copiesOf('packs/7'))).toEqual(['Query']);
   });
 });
@@ -333,52 +335,5 @@ describe('payloads', () => {
     await expect(other.append(late, undefined)).rejects.toMatchObject({ code: 'CATALOG_CONFLICT' });
     const [row] = await collect(other.read(0));
     expect(Buffer.from(row?.payload ?? []).toString()).toBe('mine');
-  });
-});
-
-describe('a role that may not say when a copy was verified', () => {
-  const times = ['lastVerified', 'nextDue'];
-  const copy: LedgerCopy = {
-    object: `packs/ab/${'ab'.repeat(32)}`,
-    bytes: 7,
-    life: 'live',
-    mirror,
-    state: 'stored',
-    lastVerified: 5000,
-    nextDue: 9000,
-  };
-
-  it('says everything else, and leaves the times that others have said', async () => {
-    await using catalog = await make();
-    await catalog.ledger.record([copy]);
-    let refused = 0;
-    faulty.fault = ({ operation, body }) => {
-      if (!/^(Put|Update|BatchWrite)/.test(operation)) return undefined;
-      if (!times.some((name) => JSON.stringify(body).includes(name))) return undefined;
-      refused += 1;
-      return { fail: 'AccessDeniedException' };
-    };
-    const { ledger } = catalog;
-    await ledger.setState(copy.object, mirror, 'damaged', 8000);
-    expect(await ledger.copiesOf(copy.object)).toEqual([{ ...copy, state: 'damaged' }]);
-    const other = { ...copy, object: copy.object.replaceAll('a', 'c') };
-    await ledger.record([{ ...copy, lastVerified: 8000 }, other]);
-    expect(await ledger.copiesOf(copy.object)).toEqual([copy]);
-    const { lastVerified: _seen, nextDue: _due, ...untimed } = other;
-    expect(await ledger.copiesOf(other.object)).toMatchObject([untimed]);
-    // Once it knows, it asks no more.
-    expect(refused).toBe(1);
-  });
-
-  it('that may say nothing at all is refused', async () => {
-    await using catalog = await make();
-    faulty.fault = ({ operation }) =>
-      /^(Put|Update|BatchWrite)/.test(operation) ? { fail: 'AccessDeniedException' } : undefined;
-    const denied = { kind: 'Denied', code: 'CATALOG_DENIED' };
-    await expect(catalog.ledger.record([copy])).rejects.toMatchObject(denied);
-    const { object } = copy;
-    await expect(catalog.ledger.setState(object, mirror, 'stored', 1)).rejects.toMatchObject(
-      denied,
-    );
   });
 });

@@ -33,8 +33,13 @@ export function dueUpTo(now: number): string {
   return `${padded(now)}${separator}${last}`;
 }
 
+/** What sorts copies: their object, then their mirror. */
+export function toCopyName(copy: Pick<LedgerCopy, 'object' | 'mirror'>): string {
+  return `${copy.object}${separator}${copy.mirror}`;
+}
+
 export function copyKey(object: string, mirror: MirrorId): ItemKey {
-  return { pk: partitions.ledger, sk: `${object}${separator}${mirror}` };
+  return { pk: partitions.ledger, sk: toCopyName({ object, mirror }) };
 }
 
 /** The item that tells the life of an object which is not live; it comes before its copies. */

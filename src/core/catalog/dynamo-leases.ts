@@ -1,5 +1,6 @@
 import { catalogBusy, catalogReadOnly } from './catalog-errors.ts';
 import { number, text, type DynamoItem } from './dynamo-item.ts';
+import { PartitionRights, type PartitionPrefix } from './dynamo-rights.ts';
 import { partitions } from './dynamo-schema.ts';
 import type { DynamoTable, ItemKey } from './dynamo-table.ts';
 import {
@@ -19,10 +20,14 @@ const triesMax = 32;
 const isStillHeld = '#token = :token AND #holder = :holder';
 const leaseNames = { '#token': 'token', '#holder': 'holder' };
 
-/** The leases of a `DynamoCatalog`: an item each, and one conditional write for every change. */
+/**
+ * The leases of a `DynamoCatalog`: an item each, and one conditional write for every change. Those of
+ * clients who may not take the workers' keep nobody else from work.
+ */
 export class DynamoLeases implements Leases {
   readonly #table: DynamoTable;
   readonly #isReadOnly: boolean;
+  readonly #rights: PartitionRights = new PartitionRights();
 
   constructor(table: DynamoTable, { readOnly }: { readonly readOnly: boolean }) {
     this.#table = table;
@@ -32,16 +37,25 @@ export class DynamoLeases implements Leases {
   async acquireLease(name: string, holder: string, term: LeaseTerm): Promise<Lease> {
     assertTerm(name, holder, term);
     this.#assertWritable();
+    return this.#rights.write((prefix) => this.#acquire(prefix, name, holder, term));
+  }
+
+  async #acquire(
+    prefix: PartitionPrefix,
+    name: string,
+    holder: string,
+    term: LeaseTerm,
+  ): Promise<Lease> {
     let tried: Lease | undefined;
     for (let attempt = 1; attempt <= triesMax; attempt += 1) {
-      const item = await this.#table.get(keyOfLease(name));
+      const item = await this.#table.get(keyOfLease(prefix, name));
       const known = item && leaseOf(name, item);
       // The answer to the last try was lost, and it had succeeded.
       if (tried !== undefined && known?.token === tried.token && known.holder === holder)
         return tried;
       tried = nextLease(name, holder, term, known);
       const isTaken = await this.#table.put(
-        itemOf(tried),
+        itemOf(prefix, tried),
         known === undefined
           ? { expression: 'attribute_not_exists(pk)' }
           : {
@@ -59,22 +73,25 @@ export class DynamoLeases implements Leases {
     assertTerm(lease.name, lease.holder, term);
     this.#assertWritable();
     const renewed = { ...lease, expiresAt: endOf(term) };
-    const isRenewed = await this.#table.put(itemOf(renewed), {
-      expression: isStillHeld,
-      names: leaseNames,
-      values: { ':token': number(lease.token), ':holder': text(lease.holder) },
-    });
+    const isRenewed = await this.#change(lease, renewed);
     if (!isRenewed) throw leaseLost(lease.name);
     return renewed;
   }
 
   async releaseLease(lease: Lease): Promise<void> {
     this.#assertWritable();
-    await this.#table.put(itemOf({ ...lease, holder: noHolder }), {
-      expression: isStillHeld,
-      names: leaseNames,
-      values: { ':token': number(lease.token), ':holder': text(lease.holder) },
-    });
+    await this.#change(lease, { ...lease, holder: noHolder });
+  }
+
+  /** False if somebody else has it meanwhile. */
+  #change({ token, holder }: Lease, to: Lease): Promise<boolean> {
+    return this.#rights.write((prefix) =>
+      this.#table.put(itemOf(prefix, to), {
+        expression: isStillHeld,
+        names: leaseNames,
+        values: { ':token': number(token), ':holder': text(holder) },
+      }),
+    );
   }
 
   #assertWritable(): void {
@@ -82,13 +99,16 @@ export class DynamoLeases implements Leases {
   }
 }
 
-function keyOfLease(name: string): ItemKey {
-  return { pk: partitions.leases, sk: name };
+function keyOfLease(prefix: PartitionPrefix, name: string): ItemKey {
+  return { pk: prefix + partitions.leases, sk: name };
 }
 
-function itemOf({ name, holder, token, expiresAt }: Lease): Parameters<DynamoTable['put']>[0] {
+function itemOf(
+  prefix: PartitionPrefix,
+  { name, holder, token, expiresAt }: Lease,
+): Parameters<DynamoTable['put']>[0] {
   return {
-    pk: text(partitions.leases),
+    pk: text(prefix + partitions.leases),
     sk: text(name),
     holder: text(holder),
     token: number(token),

@@ -1,6 +1,4 @@
 import type { MirrorId } from '../base/index.ts';
-import { isHex16 } from '../base/index.ts';
-import { isVersionsError } from '../errors/index.ts';
 import { catalogReadOnly } from './catalog-errors.ts';
 import {
   boundsOf,
@@ -13,10 +11,26 @@ import {
   itemOfCopy,
   lifeKey,
   ownerOf,
+  toCopyName,
 } from './dynamo-copies.ts';
+import {
+  claimKey,
+  claimOfItem,
+  claimPartition,
+  claimsIn,
+  dropClaim,
+  hasClaims,
+  itemOfClaim,
+  mergeClaims,
+  withClaim,
+  type Claim,
+} from './dynamo-claims.ts';
+import { DynamoEvents } from './dynamo-events.ts';
 import { number, text, type Attributes, type DynamoItem } from './dynamo-item.ts';
 import { DynamoLeases } from './dynamo-leases.ts';
-import { dueIndex, padded, partitions, stateIndex } from './dynamo-schema.ts';
+import { eachAtOnce } from './each-at-once.ts';
+import { PartitionRights } from './dynamo-rights.ts';
+import { dueIndex, partitions, stateIndex } from './dynamo-schema.ts';
 import type { DynamoTable, ItemKey } from './dynamo-table.ts';
 import type { Lease, LeaseTerm } from './leases.ts';
 import type {
@@ -40,38 +54,34 @@ import {
 } from './ledger-rules.ts';
 import { mergeSorted } from './merge-sorted.ts';
 
-const writesAtOnce = 16;
 const pageItems = 100;
-const eventsMax = 1_000_000;
 
 /**
  * The ledger of a `DynamoCatalog`: an item for each copy, and one for each object that is not live.
- * A role may be refused to say when a copy was verified (docs/threat-model.md): then everything else
- * is written as it is, and what others have said of it stays.
+ * A role that may not write it (docs/threat-model.md) says in a partition of its own what it knows of
+ * copies: whoever reads sees both, and a worker takes it over.
  */
 export class DynamoLedger implements Ledger {
   readonly #table: DynamoTable;
   readonly #isReadOnly: boolean;
   readonly #leases: DynamoLeases;
-  /** False once the table has refused to take from this role when something was verified. */
-  #tellsTimes = true;
+  readonly #events: DynamoEvents;
+  readonly #rights: PartitionRights = new PartitionRights();
+  /** Whether clients have said something that no worker has taken over. */
+  #claimed: Promise<boolean> | undefined;
 
   constructor(table: DynamoTable, { readOnly }: { readonly readOnly: boolean }) {
     this.#table = table;
     this.#isReadOnly = readOnly;
     this.#leases = new DynamoLeases(table, { readOnly });
+    this.#events = new DynamoEvents(table);
   }
 
   async record(copies: readonly LedgerCopy[]): Promise<void> {
     for (const copy of copies) assertCopy(copy);
     this.#assertWritable();
-    const timed = copies.filter(isTimed);
-    const others = copies.filter((copy) => !isTimed(copy));
-    await this.#table.putAll(others.map(itemOfCopy));
-    await this.#unlessRefused(
-      timed.length > 0,
-      () => this.#table.putAll(timed.map(itemOfCopy)),
-      () => eachAtOnce(timed, (copy) => this.#putState(copy, undefined)),
+    await this.#rights.write((prefix) =>
+      prefix === '' ? this.#table.putAll(copies.map(itemOfCopy)) : this.#claim(copies),
     );
     const lives = new Map(copies.map(({ object, life }) => [object, life]));
     for (const life of ['condemned', 'swept'] as const) {
@@ -82,7 +92,8 @@ export class DynamoLedger implements Ledger {
 
   async *copies(filter: CopyFilter = {}): AsyncIterable<LedgerCopy> {
     const { mirror, state, now } = filter;
-    const found = state === undefined || state === 'stored' ? this.#all() : this.#inState(state);
+    const isListed = state !== undefined && state !== 'stored';
+    const found = isListed ? this.#inState(state) : this.#all();
     for await (const copy of found) {
       if (mirror !== undefined && copy.mirror !== mirror) continue;
       if (state === undefined || copy.state === state) yield withoutFuture(copy, now);
@@ -92,10 +103,8 @@ export class DynamoLedger implements Ledger {
   async copiesOf(object: string): Promise<readonly LedgerCopy[]> {
     const [from, to] = boundsOf(object);
     const found: LedgerCopy[] = [];
-    for await (const copy of this.#range('sk BETWEEN :from AND :to', {
-      ':from': text(from),
-      ':to': text(to),
-    })) {
+    const range = this.#range('sk BETWEEN :from AND :to', { ':from': text(from), ':to': text(to) });
+    for await (const copy of await this.#withClaims(range, [from, to])) {
       if (copy.object === object) found.push(copy);
     }
     return found;
@@ -106,10 +115,8 @@ export class DynamoLedger implements Ledger {
     const copy: LedgerCopy = { object, bytes: 0, life: 'live', mirror, state, lastVerified };
     assertCopy(copy);
     this.#assertWritable();
-    await this.#unlessRefused(
-      lastVerified !== undefined,
-      () => this.#putState(copy, lastVerified),
-      () => this.#putState(copy, undefined),
+    await this.#rights.write((prefix) =>
+      prefix === '' ? this.#putState(copy, lastVerified) : this.#claim([copy]),
     );
   }
 
@@ -124,7 +131,7 @@ export class DynamoLedger implements Ledger {
     let page: ItemKey[] = [];
     const look = async (): Promise<void> => {
       // The index may be some seconds behind: what counts is what the items say.
-      for (const copy of await this.#look(page)) {
+      for (const copy of await this.#look(page, 'without claims')) {
         const isDue = (copy.nextDue ?? 0) <= now && isVerifiable(copy.state);
         if (isDue && copy.life !== 'swept' && found.length < limit) found.push(copy);
       }
@@ -142,7 +149,7 @@ export class DynamoLedger implements Ledger {
   async setDue(copies: readonly NextDue[]): Promise<void> {
     for (const copy of copies) assertNextDue(copy);
     this.#assertWritable();
-    await eachAtOnce(copies, async ({ object, mirror, nextDue }) => {
+    const put = async ({ object, mirror, nextDue }: NextDue): Promise<void> => {
       await this.#table.update(
         copyKey(object, mirror),
         {
@@ -151,7 +158,31 @@ export class DynamoLedger implements Ledger {
         },
         'attribute_exists(pk)',
       );
+    };
+    // When a copy is to be looked at is for workers to say: a client asks by what it says of it.
+    await this.#rights.write(async (prefix) => {
+      if (prefix === '') await eachAtOnce(copies, put);
     });
+  }
+
+  async takeClaims(limit: number): Promise<number> {
+    assertLimit(limit);
+    this.#assertWritable();
+    const claims: Claim[] = [];
+    if (limit === 0) return 0;
+    for await (const claim of claimsIn(this.#table)) {
+      claims.push(claim);
+      if (claims.length >= limit) break;
+    }
+    await eachAtOnce(claims, async (claim) => {
+      const { object, mirror } = claim;
+      const [known] = await this.#look([copyKey(object, mirror)], 'without claims');
+      const copy = withClaim(known, claim);
+      const isSwept = known === undefined && (await this.lifeOf(object)) === 'swept';
+      if (copy !== known && !isSwept) await this.#putState(copy, undefined, 'due');
+      await dropClaim(this.#table, claim);
+    });
+    return claims.length;
   }
 
   async lifeOf(object: string): Promise<ObjectLife> {
@@ -165,7 +196,9 @@ export class DynamoLedger implements Ledger {
       await this.#setLife(object, life);
       if (life !== 'swept') return;
       const copies = await this.copiesOf(object);
-      await this.#table.deleteAll(copies.map(({ mirror }) => copyKey(object, mirror)));
+      await this.#table.deleteAll(
+        copies.flatMap(({ mirror }) => [copyKey(object, mirror), claimKey(object, mirror)]),
+      );
     });
   }
 
@@ -184,47 +217,49 @@ export class DynamoLedger implements Ledger {
   async addEvent(event: LedgerEvent): Promise<void> {
     assertEvent(event);
     this.#assertWritable();
-    const { at, kind, by, detail, mirror, object } = event;
-    const order = await this.#table.count({ pk: partitions.counters, sk: partitions.events });
-    await this.#table.put({
-      pk: text(partitions.events),
-      sk: text(padded(order)),
-      at: number(at),
-      kind: text(kind),
-      by: text(by),
-      detail: text(detail),
-      ...(mirror === undefined ? {} : { mirror: text(mirror) }),
-      ...(object === undefined ? {} : { object: text(object) }),
-    });
+    await this.#events.add(event);
   }
 
-  async events(limit: number): Promise<readonly LedgerEvent[]> {
-    const most = Math.min(Math.max(0, limit), eventsMax);
-    const found: LedgerEvent[] = [];
-    if (most === 0) return found;
-    const query = this.#table.query({
-      KeyConditionExpression: 'pk = :pk',
-      ExpressionAttributeValues: { ':pk': text(partitions.events) },
-      ScanIndexForward: false,
-      Limit: Math.min(most, 1000),
-    });
-    for await (const item of query) {
-      found.push(eventOf(item));
-      if (found.length >= most) break;
+  events(limit: number): Promise<readonly LedgerEvent[]> {
+    return this.#events.latest(limit);
+  }
+
+  /** Most tables hold no claims: then nothing is asked but that, once. */
+  async #withClaims(
+    copies: AsyncGenerator<LedgerCopy, void, undefined>,
+    bounds: readonly [string, string],
+  ): Promise<AsyncGenerator<LedgerCopy, void, undefined>> {
+    this.#claimed ??= hasClaims(this.#table);
+    return (await this.#claimed) ? mergeClaims(copies, claimsIn(this.#table, bounds)) : copies;
+  }
+
+  /** What says nothing new is not said. */
+  async #claim(copies: readonly LedgerCopy[]): Promise<void> {
+    const byName = new Map(copies.map((copy) => [toCopyName(copy), copy]));
+    const all = [...byName.values()];
+    const known = new Map<string, LedgerCopy>();
+    for (let start = 0; start < all.length; start += pageItems) {
+      const keys = all
+        .slice(start, start + pageItems)
+        .map(({ object, mirror }) => copyKey(object, mirror));
+      for (const copy of await this.#look(keys)) known.set(toCopyName(copy), copy);
     }
-    return found;
+    const claims = all.filter((copy) => known.get(toCopyName(copy))?.state !== copy.state);
+    await this.#table.putAll(claims.map(itemOfClaim));
+    this.#claimed = undefined;
   }
 
   async #putState(
     { object, mirror, state, bytes }: LedgerCopy,
     lastVerified: number | undefined,
+    when: 'due' | 'as it was' = 'as it was',
   ): Promise<void> {
     const set = [
       '#state = :state',
       '#bytes = if_not_exists(#bytes, :bytes)',
-      'dueAt = if_not_exists(dueAt, :since)',
+      when === 'due' ? 'dueAt = :since' : 'dueAt = if_not_exists(dueAt, :since)',
     ];
-    const remove: string[] = [];
+    const remove: string[] = when === 'due' ? ['nextDue'] : [];
     const values: Attributes = {
       ':state': text(state),
       ':bytes': number(bytes),
@@ -246,24 +281,6 @@ export class DynamoLedger implements Ledger {
       names: { '#state': 'state', '#bytes': 'bytes' },
       values,
     });
-  }
-
-  /** Writes with times, as long as that is not refused; without them it may be allowed. */
-  async #unlessRefused(
-    hasTimes: boolean,
-    withTimes: () => Promise<void>,
-    without: () => Promise<void>,
-  ): Promise<void> {
-    if (!hasTimes || this.#tellsTimes) {
-      try {
-        await withTimes();
-        return;
-      } catch (error) {
-        if (!hasTimes || !isVersionsError(error, 'Denied')) throw error;
-      }
-    }
-    await without();
-    this.#tellsTimes = false;
   }
 
   #assertWritable(): void {
@@ -290,7 +307,7 @@ export class DynamoLedger implements Ledger {
 
   /** All copies: grows with the repository, so no daily command may ask for it. */
   #all(): AsyncGenerator<LedgerCopy, void, undefined> {
-    return this.#range();
+    return mergeClaims(this.#range(), claimsIn(this.#table));
   }
 
   async *#range(sk?: string, values: Attributes = {}): AsyncGenerator<LedgerCopy, void, undefined> {
@@ -316,8 +333,13 @@ export class DynamoLedger implements Ledger {
       ExpressionAttributeValues: { ':state': text(state) },
     });
     let page: ItemKey[] = [];
+    let last: string | undefined;
     for await (const item of query) {
-      page.push({ pk: item.text('pk'), sk: item.text('sk') });
+      const sk = item.text('sk');
+      // By their names: what a worker and a client say alike comes twice in a row.
+      if (sk === last) continue;
+      last = sk;
+      page.push({ pk: partitions.ledger, sk });
       if (page.length < pageItems) continue;
       yield* await this.#look(page);
       page = [];
@@ -337,55 +359,39 @@ export class DynamoLedger implements Ledger {
       Limit: Math.min(1000, Math.max(10, Math.ceil(limit / 8))),
     });
     for await (const item of query) {
-      yield {
-        key: { pk: item.text('pk'), sk: item.text('sk') },
-        dueAt: item.text('dueAt'),
-      };
+      const key = { pk: item.text('pk'), sk: item.text('sk') };
+      // Nobody but workers has a say in it.
+      if (key.pk === partitions.ledger) yield { key, dueAt: item.text('dueAt') };
     }
   }
 
   /** The copies with these keys as they are now, in the order of the keys. */
-  async #look(keys: readonly ItemKey[]): Promise<readonly LedgerCopy[]> {
+  async #look(
+    keys: readonly ItemKey[],
+    how: 'with claims' | 'without claims' = 'with claims',
+  ): Promise<readonly LedgerCopy[]> {
     if (keys.length === 0) return [];
     const owners = keys.map(({ sk }) => ownerOf(sk, this.#table.location));
-    const objects = new Set(owners.map(({ object }) => object));
-    const lives = [...objects].map((object) => lifeKey(object));
+    const lives = [...new Set(owners.map(({ object }) => object))].map(lifeKey);
+    const claimed = how === 'with claims' ? owners.flatMap(claimKeyOf) : [];
     const items = new Map<string, DynamoItem>();
-    for (const item of await this.#table.getAll([...keys, ...lives])) {
-      items.set(item.text('sk'), item);
+    const claims = new Map<string, DynamoItem>();
+    for (const item of await this.#table.getAll([...keys, ...lives, ...claimed])) {
+      (item.text('pk') === claimPartition ? claims : items).set(item.text('sk'), item);
     }
     return keys.flatMap(({ sk }, at) => {
-      const item = items.get(sk);
       const { object = '', mirror } = owners[at] ?? {};
-      if (item === undefined || mirror === undefined) return [];
+      if (mirror === undefined) return [];
+      const [item, claimItem] = [items.get(sk), claims.get(sk)];
       const life = items.get(object)?.word('life', objectLives) ?? 'live';
-      return [copyOfItem(item, { object, mirror }, life)];
+      const copy = item && copyOfItem(item, { object, mirror }, life);
+      const claim = claimItem && claimOfItem(claimItem, this.#table.location);
+      if (claim !== undefined) return [withClaim(copy, claim)];
+      return copy === undefined ? [] : [copy];
     });
   }
 }
 
-/** Says when the copy was looked at, or is to be. */
-function isTimed({ lastVerified, nextDue }: LedgerCopy): boolean {
-  return lastVerified !== undefined || nextDue !== undefined;
-}
-
-function eventOf(item: DynamoItem): LedgerEvent {
-  const mirror = item.optionalText('mirror');
-  return {
-    at: item.number('at'),
-    kind: item.text('kind'),
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked here
-    mirror: mirror !== undefined && isHex16(mirror) ? (mirror as MirrorId) : undefined,
-    object: item.optionalText('object'),
-    by: item.text('by'),
-    detail: item.text('detail'),
-  };
-}
-
-async function eachAtOnce<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
-  };
-  await Promise.all(Array.from({ length: writesAtOnce }, lane));
+function claimKeyOf({ object, mirror }: ReturnType<typeof ownerOf>): readonly ItemKey[] {
+  return mirror === undefined ? [] : [claimKey(object, mirror)];
 }

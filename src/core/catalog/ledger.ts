@@ -70,6 +70,12 @@ export interface Ledger extends Leases {
    * passed over.
    */
   setDue(copies: readonly NextDue[]): Promise<void>;
+  /**
+   * Takes over what clients said of copies who may not write here: at most `limit` of it, and returns
+   * how much. Until then whoever reads sees it all the same, but for `due`. It makes copies due, and
+   * none good, verified or due later. Nothing, where everybody who writes may write everything.
+   */
+  takeClaims(limit: number): Promise<number>;
   /** Live unless somebody said otherwise. */
   lifeOf(object: string): Promise<ObjectLife>;
   /**

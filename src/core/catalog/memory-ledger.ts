@@ -86,6 +86,10 @@ export class MemoryLedger implements Ledger {
     }
   }
 
+  async takeClaims(): Promise<number> {
+    return 0;
+  }
+
   async lifeOf(object: string): Promise<ObjectLife> {
     return this.#lives.get(object) ?? 'live';
   }

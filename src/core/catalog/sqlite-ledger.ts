@@ -133,6 +133,10 @@ export class SqliteLedger implements Ledger {
     });
   }
 
+  async takeClaims(): Promise<number> {
+    return 0;
+  }
+
   async lifeOf(object: string): Promise<ObjectLife> {
     const row = this.#database.get('SELECT life FROM lives WHERE object = ?', object);
     return row?.word('life', objectLives) ?? 'live';

@@ -31,6 +31,8 @@ const dayMs = 24 * 60 * 60 * 1000;
 const censusObjectsMax = 2000;
 /** Copies that nobody reported on are handed out again after that. */
 const againMs = 6 * 60 * 60 * 1000;
+/** What clients said of copies that one run takes over. */
+const claimsMax = 5000;
 /** Debts that one run asks a mirror to be paid. */
 const debtsMax = 400;
 
@@ -51,6 +53,8 @@ export async function runPlanner(
   }
   await using catalog = await surroundings.openCatalog(settings.catalog);
   const { ledger } = catalog;
+  const claims = await ledger.takeClaims(claimsMax);
+  if (claims > 0) surroundings.log({ type: 'claims', taken: claims });
   await census(open, ledger, { settings, surroundings, monitor, signal: time.signal });
   const plan = await planVerification(ledger, {
     repository: open.repository,
