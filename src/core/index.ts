@@ -103,6 +103,7 @@ export { runRestore, type RestoreOptions, type RestoreSummary } from './restore/
 export type { Mirror } from './mirror/index.ts';
 export {
   CappedStore,
+  ForwardingStore,
   lockingStoreIn,
   openStore,
   parseS3Url,
@@ -110,6 +111,7 @@ export {
   ReadOnlyStore,
   sweepTemporaries,
   type AccessKeys,
+  type GetOptions,
   type ObjectStore,
   type ProbeAnswer,
   type S3Place,

@@ -7,7 +7,7 @@ import {
 } from '../../test/support/worker-world.ts';
 import { clientRow } from '../../test/support/client-row.ts';
 import { seededBytes } from '../../test/support/seeded-random.ts';
-import { encodeWork, VersionsError } from '../core/index.ts';
+import { encodeWork, ForwardingStore, type GetOptions, VersionsError } from '../core/index.ts';
 import { runHealer } from './healer/run-healer.ts';
 import { runPlanner } from './planner/run-planner.ts';
 import { runReporter } from './reporter/run-reporter.ts';
@@ -222,6 +222,48 @@ describe('the healer', () => {
     expect(await world.mirror('m1').memory.get(first)).toEqual(
       new Uint8Array(packs.get(first) ?? []),
     );
+  });
+
+  it.each([
+    ['the cheapest mirror, however slow', { m2: 'b2', m3: 'r2' }, { m2: 5, m3: 900 }, 'm3'],
+    ['the fastest of those that cost the same', { m2: 'b2', m3: 'b2' }, { m2: 50, m3: 7 }, 'm3'],
+    ['the fastest, the other way round', { m2: 'b2', m3: 'b2' }, { m2: 7, m3: 50 }, 'm2'],
+  ] as const)('reads from %s', async (_what, prices, delays, from) => {
+    const [first = ''] = keys;
+    await world.mirror('m1').memory.delete(first);
+    await world.surroundings.send('heal m1', workFor('m1', [first]));
+    const settings = world.settings('m1');
+    const isNamed = (name: string): name is keyof typeof prices => name in prices;
+    class Slow extends ForwardingStore {
+      override async get(key: string, options?: GetOptions): Promise<Uint8Array> {
+        const { location } = this.properties;
+        await world.clock.sleep(delays[location.endsWith('2') ? 'm2' : 'm3']);
+        return super.get(key, options);
+      }
+    }
+    const run = runHealer(
+      world.take('heal m1'),
+      {
+        ...settings,
+        mirrors: settings.mirrors.map((mirror) =>
+          isNamed(mirror.name) ? { ...mirror, price: prices[mirror.name] } : mirror,
+        ),
+      },
+      {
+        ...world.surroundings,
+        openStore: async (url, credentials) => {
+          const store = await world.surroundings.openStore(url, credentials);
+          return isNamed(url) ? new Slow(store) : store;
+        },
+      },
+      runTime(),
+    );
+    let isDone = false;
+    void run.finally(() => (isDone = true));
+    while (!isDone) await world.clock.advance(1);
+    expect(await run).toEqual(noFailures);
+    const [event] = await world.catalog.ledger.events(1);
+    expect(event?.detail).toContain(`Copied from ${from}`);
   });
 
   it('does the work once when two are at it', async () => {

@@ -80,7 +80,7 @@ export async function verifyCopies(
     } else bad.push({ ...copy, kind: read.bad.kind, detail: read.bad.detail });
   };
   let done = 0;
-  let cutShort: unknown;
+  let isCutShort = false;
   const work = async (): Promise<void> => {
     while (options.hasTime()) {
       const copy = waiting.shift();
@@ -92,14 +92,14 @@ export async function verifyCopies(
       } catch (error) {
         if (options.signal?.aborted !== true) throw error;
         waiting.push(copy);
-        cutShort = error;
+        isCutShort = true;
         return;
       }
     }
   };
   await Promise.all(Array.from({ length: readsAtOnce }, work));
   // Given back is what a run that came forward has left; one that did not would go round for ever.
-  if (cutShort !== undefined && done === 0) throw cutShort;
+  if (isCutShort && done === 0) options.signal?.throwIfAborted();
   return { good, bytesRead, archived, locked, bad, left: waiting };
 }
 

@@ -16,7 +16,10 @@ import type { WorkerSettings } from '../shared/worker-settings.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** Makes copies of one mirror good, from whichever other mirror it is cheapest to read. */
+/**
+ * Makes copies of one mirror good, from whichever other mirror it is cheapest to read; of those that
+ * cost the same, from that which answers fastest.
+ */
 export async function runHealer(
   event: SQSEvent,
   settings: WorkerSettings,
@@ -36,7 +39,9 @@ async function healMessage(message: WorkMessage, place: Workplace): Promise<void
     judge: judgeFor({ repository: open.repository }),
     clock: surroundings.clock,
     monitor,
-    sources: open.mirrors.toSorted((a, b) => dearness(a) - dearness(b)),
+    sources: open.mirrors.toSorted(
+      (a, b) => dearness(a) - dearness(b) || a.latencyMs - b.latencyMs,
+    ),
     isComplete: open.absent.length === 0,
     holder: surroundings.newHolder(),
     by: `healer of ${own.name}`,

@@ -11,11 +11,14 @@ import {
   type RepositoryId,
 } from '../../core/index.ts';
 import type { Surroundings } from './surroundings.ts';
+import { TimedStore } from './timed-store.ts';
 import type { WorkerMirror } from './worker-settings.ts';
 
 /** A mirror whose marker was read in this run, and what the deployment says about it. */
 export interface OpenMirror extends Mirror {
   readonly settings: WorkerMirror;
+  /** How long its marker took in this run. */
+  readonly latencyMs: number;
 }
 
 export interface OpenMirrors extends AsyncDisposable {
@@ -39,8 +42,9 @@ export async function openMirrors(
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<OpenMirrors | undefined> {
+  const timed = new Map<string, TimedStore>();
   const places = await Promise.all(
-    wanted.map((mirror) => placeOf(mirror, surroundings, options.writable)),
+    wanted.map((mirror) => placeOf(mirror, surroundings, options.writable, timed)),
   );
   let set: MirrorSet;
   try {
@@ -63,7 +67,8 @@ export async function openMirrors(
     repository: set.repositoryId,
     mirrors: set.mirrors.flatMap((mirror) => {
       const own = settings.get(mirror.name);
-      return own === undefined ? [] : [{ ...mirror, settings: own }];
+      const latencyMs = timed.get(mirror.name)?.latencyMs ?? Number.POSITIVE_INFINITY;
+      return own === undefined ? [] : [{ ...mirror, settings: own, latencyMs }];
     }),
     absent: set.absent.map(({ name }) => name),
     [Symbol.asyncDispose]: () => set[Symbol.asyncDispose](),
@@ -74,10 +79,13 @@ async function placeOf(
   { name, url, secret }: WorkerMirror,
   surroundings: Surroundings,
   writable: string | undefined,
+  timed: Map<string, TimedStore>,
 ): Promise<Place> {
   try {
     const keys = secret === undefined ? undefined : await surroundings.readSecret(secret);
-    const store = new CappedStore(await surroundings.openStore(url, keys), packBytesMax);
+    const timing = new TimedStore(await surroundings.openStore(url, keys), surroundings.clock);
+    timed.set(name, timing);
+    const store = new CappedStore(timing, packBytesMax);
     return { name, store: name === writable ? store : new ReadOnlyStore(store) };
   } catch (error) {
     if (isVersionsError(error, 'Unavailable', 'Denied', 'NotFound')) return { name, error };
