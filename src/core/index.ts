@@ -40,6 +40,8 @@ export {
   type MirrorProbe,
   planSync,
   probeMirrors,
+  notePromise,
+  promiseOf,
   Repository,
   type ConnectOptions,
   type Connected,

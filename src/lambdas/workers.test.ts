@@ -7,7 +7,15 @@ import {
 } from '../../test/support/worker-world.ts';
 import { clientRow } from '../../test/support/client-row.ts';
 import { seededBytes } from '../../test/support/seeded-random.ts';
-import { encodeWork, ForwardingStore, type GetOptions, VersionsError } from '../core/index.ts';
+import type { WriterId } from '../core/base/index.ts';
+import {
+  encodeWork,
+  ForwardingStore,
+  type GetOptions,
+  notePromise,
+  VersionsError,
+} from '../core/index.ts';
+import { lookAtHealth } from './reporter/look-at-health.ts';
 import { runHealer } from './healer/run-healer.ts';
 import { runPlanner } from './planner/run-planner.ts';
 import { runReporter } from './reporter/run-reporter.ts';
@@ -418,5 +426,41 @@ describe('the reporter', () => {
     await save(laptop);
     await report();
     expect(world.metric('ClientsSilent').at(-1)).toBe(0);
+  });
+
+  it('holds each client to what it has promised itself, within reason', async () => {
+    const silentAfter = async (writer: string): Promise<number> => {
+      const start = world.clock.now();
+      const tip = await world.catalog.tip();
+      const about = { tip, at: start, repository: worldRepository };
+      await world.catalog.append(clientRow(writer, about), tip);
+      for (;;) {
+        await world.clock.advance(hour);
+        const silent = await lookAtHealth(world.catalog, {
+          mirrors: [],
+          now: world.clock.now(),
+          silentAfterMs: 48 * hour,
+        });
+        const found = silent.silent.find((each) => each.writer === writer);
+        if (found !== undefined) return found.hours;
+      }
+    };
+    const [eager, rare, undecided, odd, never] = ['1a', '2b', '3c', '4d', '5e'].map((each) =>
+      each.repeat(16),
+    );
+    const promise = (writer = '', everyMs?: number): Promise<void> =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- made for the test
+      notePromise({ catalog: world.catalog, writer: writer as WriterId }, everyMs);
+    await promise(eager, 6 * hour);
+    await promise(rare, 96 * hour);
+    await promise(undecided, 6 * hour);
+    await promise(undecided);
+    await world.catalog.setMeta(`promise/${odd}`, '-1');
+    await world.catalog.setMeta(`promise/${never}`, '999999999999999');
+    expect(await silentAfter(eager ?? '')).toBe(7);
+    expect(await silentAfter(rare ?? '')).toBe(97);
+    expect(await silentAfter(undecided ?? '')).toBe(49);
+    expect(await silentAfter(odd ?? '')).toBe(49);
+    expect(await silentAfter(never ?? '')).toBe(31 * 24 + 1);
   });
 });

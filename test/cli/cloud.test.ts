@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { defaultPrices } from '../../src/core/index.ts';
+import { decodeEntryObject, defaultPrices, openCatalog, promiseOf } from '../../src/core/index.ts';
 import { type DynamoServer, startDynamo } from '../support/dynamo-server.ts';
 import { S3Double } from '../support/s3-double/s3-double.ts';
 import { exitErrorIn, Machine, type Outcome } from './machine.ts';
@@ -91,6 +91,29 @@ describe('--from-cdk-outputs', () => {
     expect(readFileSync(machine.path('back', machine.path('data/a.txt')), 'utf8')).toHaveLength(
       25_000,
     );
+  });
+
+  it('tells those who watch how often this machine means to save, and takes it back', async () => {
+    const url = `${table.catalogUrl()}&region=eu-central-1`;
+    await machine.write({ 'out.json': outputsOf({ ...repository(), catalog: url }) });
+    await well('init', '--from-cdk-outputs', 'out.json');
+    const promises = async (): Promise<unknown[]> => {
+      await using catalog = await openCatalog(url);
+      const writers = new Set<string>();
+      for await (const { bytes } of catalog.read(0)) writers.add(decodeEntryObject(bytes).writer);
+      return Promise.all([...writers].map((writer) => promiseOf(catalog, writer)));
+    };
+    await well('backup', 'data');
+    expect(await promises()).toEqual([undefined]);
+    await well('backup', 'data', '--every', '36h');
+    expect(await promises()).toEqual([36 * 3_600_000]);
+    for (const wrong of ['0h', '32d', 'daily']) {
+      const refused = await run('backup', 'data', '--every', wrong);
+      expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--every')]);
+    }
+    expect(await promises()).toEqual([36 * 3_600_000]);
+    await well('backup', 'data');
+    expect(await promises()).toEqual([undefined]);
   });
 
   it('asks which deployment is meant if there are several', async () => {

@@ -256,10 +256,9 @@ describe('docs/deploy.md', () => {
       `healed ${overwritten} healer of one`,
     ];
     await until('everything is healed', async () => {
-      const events = (await catalog.ledger.events(1000)).map(
-        ({ kind, object, by }) => `${kind} ${object} ${by}`,
-      );
-      return wanted.every((each) => events.includes(each));
+      const events = await catalog.ledger.events(1000);
+      const seen = new Set(events.map(({ kind, object, by }) => `${kind} ${object} ${by}`));
+      return wanted.every((each) => seen.has(each));
     });
     await until('all know that no copy is left', async () => {
       const copies = await catalog.ledger.copiesOf(lost);

@@ -19,6 +19,7 @@ import { excludePatterns, refuseOwnPlaces, sourcePaths } from '../setup/backup-s
 import { createDefaultRepository } from '../setup/first-run.ts';
 import { lazySecret, openForWriting, writableRepository } from '../setup/open-session.ts';
 import { isWithin, type OwnPlace, ownPlaces } from '../setup/own-places.ts';
+import { promiseSetting } from '../setup/age-setting.ts';
 import { timeSetting } from '../setup/time-setting.ts';
 import { areAllOnSameDisk } from '../setup/second-place.ts';
 import { stdinSource } from '../setup/stdin-source.ts';
@@ -116,6 +117,7 @@ async function standardOptions(
     ...(time === undefined ? {} : { time }),
     ...(as === undefined ? {} : { as: byteStringFromText(as) }),
     force: settings.flag('force'),
+    everyMs: promiseSetting(settings),
     dryRun: settings.flag('dry-run'),
   };
 }

@@ -190,6 +190,15 @@ export const optionTable: readonly OptionDefinition[] = [
     help: 'read every file again, changed or not',
   },
   {
+    name: 'every',
+    kind: 'text',
+    value: 'AGE',
+    scope: 'repository',
+    commands: ['backup'],
+    help: 'how often this machine saves at least, such as 12h or 2d (31d at most): the functions of docs/deploy.md tell when it does not',
+    defaultText: 'what the deployment says',
+  },
+  {
     name: 'stdin-name',
     kind: 'text',
     value: 'NAME',

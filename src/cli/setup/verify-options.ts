@@ -1,5 +1,6 @@
 import { parseSize, type Subset, type VerifyLevel, VersionsError } from '../../core/index.ts';
 import type { Session } from '../session.ts';
+import { ageSetting } from './age-setting.ts';
 
 export function levelOption({ settings }: Session): VerifyLevel {
   const level = settings.text('level');
@@ -35,22 +36,9 @@ export function subsetOption({ settings }: Session): Subset | undefined {
   );
 }
 
-const unitMs: ReadonlyMap<string, number> = new Map([
-  ['m', 60_000],
-  ['h', 3_600_000],
-  ['d', 86_400_000],
-  ['w', 7 * 86_400_000],
-  ['y', 365 * 86_400_000],
-]);
-
-/** `--max-age` in milliseconds: a number and minutes, hours, days, weeks or years. */
+/** `--max-age` in milliseconds. */
 export function ageOption({ settings }: Session): number | undefined {
-  const text = settings.text('max-age');
-  if (text === undefined) return undefined;
-  const match = /^(\d{1,6})([mhdwy])$/.exec(text);
-  const unit = unitMs.get(match?.[2] ?? '');
-  if (unit !== undefined) return Number(match?.[1]) * unit;
-  throw invalid('max-age', 'a number and m, h, d, w or y, such as 30d', text);
+  return ageSetting(settings, 'max-age');
 }
 
 function invalid(option: string, expected: string, text: string): VersionsError {

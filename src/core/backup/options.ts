@@ -26,6 +26,8 @@ export interface BackupOptions {
   /** Where the (single) path appears in the snapshot. */
   readonly as?: ByteString | undefined;
   readonly force: boolean;
+  /** How often this machine means to save; told to whoever watches. */
+  readonly everyMs?: number | undefined;
   /**
    * Why a run before this one failed. Then no file is read: what that run had finished, and what is
    * unchanged, becomes a partial snapshot.

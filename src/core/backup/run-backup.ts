@@ -4,6 +4,7 @@ import { assert, errorMessage, withLocalDisk } from '../errors/index.ts';
 import { nativeCalls, whatIsNotSaved } from '../files/index.ts';
 import { encodeSnapshotRecord } from '../format/index.ts';
 import {
+  notePromise,
   TreeStore,
   writeCheckpointIfDue,
   WriteSession,
@@ -142,11 +143,12 @@ async function keepState(work: BackupWork, saved: Saved): Promise<void> {
 }
 
 /** What is still to do once the snapshot is committed; whatever fails here, the snapshot is made. */
-async function finish({ repository, context }: BackupWork): Promise<void> {
+async function finish({ repository, options, context }: BackupWork): Promise<void> {
   await writeCheckpointIfDue(repository, context);
   await repository.mirrors.drain();
   try {
     await repository.debts.record(repository.catalog);
+    await notePromise(repository, options.everyMs);
     await repository.saveCaches();
   } catch (error) {
     context.monitor.note(`The next run will take longer to start: ${errorMessage(error)}`);

@@ -72,6 +72,7 @@ export {
   type OpenOptions,
 } from './open-repository.ts';
 export type { PackInfo, PackLife } from './pack-list.ts';
+export { notePromise, promiseOf } from './promise.ts';
 export { recoverPacks } from './recover-packs.ts';
 export type { CommittedSnapshot } from './repository-state.ts';
 export { Repository } from './repository.ts';

@@ -9,6 +9,8 @@ export const metaKeys = {
   filling: 'filling',
   /** Followed by the id of a mirror: what was found out about its place. */
   probe: 'probe/',
+  /** Followed by the id of a machine: how many milliseconds it means to be silent at most, or nothing. */
+  promise: 'promise/',
   /** Hash of an entry of which some writer knows that it was stored in mirrors. */
   stored: 'stored',
   /** Name of a checkpoint of which some writer knows that it was stored in mirrors. */

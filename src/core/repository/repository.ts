@@ -64,6 +64,11 @@ export class Repository implements AsyncDisposable {
     return this.#parts.config.repository;
   }
 
+  /** The id under which this machine writes. */
+  get writer(): WriterId {
+    return this.#parts.writer;
+  }
+
   get encrypted(): boolean {
     return this.#parts.config.suite !== 0;
   }

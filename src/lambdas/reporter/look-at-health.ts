@@ -1,6 +1,7 @@
 import {
   decodeEntryObject,
   isVersionsError,
+  promiseOf,
   type Catalog,
   type CopyState,
   type EntryRow,
@@ -35,6 +36,7 @@ export interface Health {
 export interface LookOptions {
   readonly mirrors: readonly Mirror[];
   readonly now: number;
+  /** For machines that have promised nothing. */
   readonly silentAfterMs: number;
 }
 
@@ -61,7 +63,7 @@ export async function lookAtHealth(catalog: Catalog, options: LookOptions): Prom
   return {
     lost: await stillLost(events, ledger),
     breakers: mirrors.filter(({ id }) => breakers.has(id)).map(({ name }) => name),
-    silent: silentWriters(await lastEntries(catalog), options),
+    silent: await silentWriters(catalog, options),
     owed: counts.get('debt') ?? 0,
     bad: openStates.slice(1).reduce((sum, state) => sum + (counts.get(state) ?? 0), 0),
     oldestUnverifiedDays: oldestMs / dayMs,
@@ -107,13 +109,16 @@ async function lastEntries(catalog: Catalog): Promise<readonly EntryRow[]> {
   return rows;
 }
 
-/** Who wrote, and when, stands in clear in every entry; what was written does not. */
-function silentWriters(
-  rows: readonly EntryRow[],
+/**
+ * Who wrote, and when, stands in clear in every entry; what was written does not. Each machine has
+ * promised how often it saves, or it is the deployment that says so.
+ */
+async function silentWriters(
+  catalog: Catalog,
   { now, silentAfterMs }: LookOptions,
-): Health['silent'] {
+): Promise<Health['silent']> {
   const lastOf = new Map<string, number>();
-  for (const { bytes } of rows) {
+  for (const { bytes } of await lastEntries(catalog)) {
     try {
       const { writer, time } = decodeEntryObject(bytes);
       lastOf.set(writer, Math.max(lastOf.get(writer) ?? 0, Math.min(time, now)));
@@ -122,9 +127,13 @@ function silentWriters(
       if (!isVersionsError(error, 'Corrupt', 'Unsupported')) throw error;
     }
   }
-  return [...lastOf]
-    .filter(([, time]) => now - time > silentAfterMs)
-    .map(([writer, time]) => ({ writer, hours: Math.floor((now - time) / hourMs) }));
+  const silent: { readonly writer: string; readonly hours: number }[] = [];
+  for (const [writer, time] of lastOf) {
+    const allowedMs = (await promiseOf(catalog, writer)) ?? silentAfterMs;
+    const silentMs = now - time;
+    if (silentMs > allowedMs) silent.push({ writer, hours: Math.floor(silentMs / hourMs) });
+  }
+  return silent;
 }
 
 /** Objects by the number of their good copies. */
