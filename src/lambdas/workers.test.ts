@@ -266,9 +266,9 @@ describe('the healer', () => {
       },
       runTime(),
     );
-    let isDone = false;
-    void run.finally(() => (isDone = true));
-    while (!isDone) await world.clock.advance(1);
+    const passing = { done: false };
+    void run.finally(() => (passing.done = true));
+    while (!passing.done) await world.clock.advance(1);
     expect(await run).toEqual(noFailures);
     const [event] = await world.catalog.ledger.events(1);
     expect(event?.detail).toContain(`Copied from ${from}`);

@@ -101,7 +101,7 @@ describe('--from-cdk-outputs', () => {
       await using catalog = await openCatalog(url);
       const writers = new Set<string>();
       for await (const { bytes } of catalog.read(0)) writers.add(decodeEntryObject(bytes).writer);
-      return Promise.all([...writers].map((writer) => promiseOf(catalog, writer)));
+      return await Promise.all([...writers].map((writer) => promiseOf(catalog, writer)));
     };
     await well('backup', 'data');
     expect(await promises()).toEqual([undefined]);
