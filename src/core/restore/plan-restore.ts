@@ -1,4 +1,3 @@
-import { closeSync } from 'node:fs';
 import { displayPath, type ByteString, type ChunkId } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import {
@@ -11,15 +10,12 @@ import {
 } from '../files/index.ts';
 import { encodeEntry, entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { FoundEntry } from '../snapshot/index.ts';
-import type { RestoreFile } from '../workers/index.ts';
-import { contentArchived, isArchived } from './archived-packs.ts';
-import { ContentComparer } from './content-comparer.ts';
 import { linkIdOf } from './hard-links.ts';
 import { KeptNames } from './kept-names.ts';
 import { largeXattrs } from './large-xattrs.ts';
-import { isChunkless, RestorePlan } from './plan.ts';
-import { ownUses, usesOf } from './planned-uses.ts';
-import { reportProblem, type RestoreWork } from './restore-work.ts';
+import { RestorePlan } from './plan.ts';
+import { ContentPlanner } from './plan-content.ts';
+import { reportItem, reportProblem, type RestoreWork } from './restore-work.ts';
 import { Selection } from './selection.ts';
 
 /** A directory of the snapshot that is being walked. */
@@ -58,7 +54,7 @@ class Planner {
   readonly #work: RestoreWork;
   readonly #plan: RestorePlan;
   readonly #selection: Selection;
-  readonly #comparer: ContentComparer;
+  readonly #contents: ContentPlanner;
   readonly #source: Uint8Array;
 
   constructor(work: RestoreWork, plan: RestorePlan) {
@@ -66,9 +62,7 @@ class Planner {
     this.#work = work;
     this.#plan = plan;
     this.#selection = new Selection(include, exclude);
-    this.#comparer = new ContentComparer(work, (path, entry, mismatched) =>
-      this.#afterCompare(path, entry, mismatched),
-    );
+    this.#contents = new ContentPlanner(work, plan);
     this.#source = Buffer.from(snapshot.source, 'hex');
   }
 
@@ -84,7 +78,7 @@ class Planner {
       if (takesMetadata) await this.#addDirectory(rootRelative, entry);
       await this.#walk(this.#frame(path, rootRelative, entry, entry.tree, undefined, included));
     }
-    await this.#comparer.finish();
+    await this.#contents.finish();
   }
 
   async #walk(root: Frame): Promise<void> {
@@ -250,7 +244,7 @@ class Planner {
       this.#plan.others.add(relative, encodeEntry(entry), { extra });
       return;
     }
-    await this.#decideContent(relative, entry, existing);
+    await this.#contents.decide(relative, entry, existing);
   }
 
   /** Does `--overwrite` keep what is there? */
@@ -261,135 +255,6 @@ class Planner {
       entry.mtimeSeconds > existing.mtimeSeconds ||
       (entry.mtimeSeconds === existing.mtimeSeconds && entry.mtimeNanos > existing.mtimeNanos);
     return overwrite === 'if-newer' && !newer;
-  }
-
-  async #decideContent(
-    relative: ByteString,
-    entry: TreeEntry,
-    existing: FileStat | undefined,
-  ): Promise<void> {
-    if (existing?.kind !== 'file') return this.#addFresh(relative, entry);
-    const sameStamp =
-      existing.size === entry.size &&
-      existing.mtimeSeconds === entry.mtimeSeconds &&
-      existing.mtimeNanos === entry.mtimeNanos;
-    if (sameStamp && this.#work.options.overwrite === 'if-changed') {
-      this.#work.counts.filesUnchanged += 1;
-      await this.#addSame(relative, entry);
-      return;
-    }
-    if (isChunkless(entry)) return this.#addFresh(relative, entry);
-    await this.#comparer.add(relative, entry, existing);
-  }
-
-  /** A file whose content is compared with what is there; undefined: it could not be compared. */
-  async #afterCompare(
-    relative: ByteString,
-    entry: TreeEntry,
-    compared: { readonly existing: FileStat; readonly matches: Uint8Array },
-  ): Promise<void> {
-    const { existing, matches } = compared;
-    const allMatch = matches.every((match) => match === 1);
-    const { counts, settings } = this.#work;
-    if (allMatch && existing.size === entry.size) {
-      counts.filesUnchanged += 1;
-      await this.#addSame(relative, entry);
-      return;
-    }
-    const inPlace = existing.linkCount === 1 && existing.uid === settings.ownUid;
-    if (!inPlace) return this.#addFresh(relative, entry);
-    counts.filesRestored += 1;
-    if (this.#isOnlySaid('restored', relative, entry)) return;
-    await this.#addUses(relative, entry, 'present', matches);
-  }
-
-  /** Content that is there already; its metadata may not be. */
-  async #addSame(relative: ByteString, entry: TreeEntry): Promise<void> {
-    if (!this.#isOnlySaid('unchanged', relative, entry)) {
-      await this.#addFile(relative, entry, 'same', 0);
-    }
-  }
-
-  /** Is this a dry run, which only names what would be done? */
-  #isOnlySaid(action: string, relative: ByteString, entry: TreeEntry): boolean {
-    const { dryRun } = this.#work.options;
-    if (dryRun) this.#item(action, relative, entry.size);
-    return dryRun;
-  }
-
-  async #addFresh(relative: ByteString, entry: TreeEntry): Promise<void> {
-    this.#work.counts.filesRestored += 1;
-    if (this.#isOnlySaid('restored', relative, entry)) return;
-    if (isChunkless(entry)) {
-      await this.#addFile(relative, entry, 'absent', 0);
-      return;
-    }
-    const single = entry.chunks?.byteLength === 32;
-    await this.#addUses(relative, entry, single ? 'absent' : 'created', undefined);
-  }
-
-  /** Notes which chunks go where; those that match are left out. */
-  async #addUses(
-    relative: ByteString,
-    entry: TreeEntry,
-    state: 'absent' | 'created' | 'present',
-    matches: Uint8Array | undefined,
-  ): Promise<void> {
-    const { target, counts } = this.#work;
-    let file: number | undefined;
-    try {
-      // Twice, because a file may have more chunks than memory: it is planned as a whole or not.
-      const own = ownUses(this.#work, entry, matches);
-      let writes = own?.length ?? 0;
-      if (!own) for await (const use of usesOf(this.#work, entry, matches)) if (use) writes += 1;
-      if (state === 'created' && target) closeSync(target.openForWriting(relative).fd);
-      file = await this.#addFile(relative, entry, state, writes);
-      const { uses } = this.#plan;
-      for (const { location, offset, id } of own ?? []) uses.add(location, file, offset, id);
-      if (own) return;
-      for await (const use of usesOf(this.#work, entry, matches))
-        uses.add(use.location, file, use.offset, use.id);
-    } catch (error) {
-      // A chunk that no pack seems to hold may be in one of those that cannot be asked now.
-      const mayCome =
-        isVersionsError(error) && error.code === 'CHUNK_MISSING' && this.#work.archived.size > 0;
-      if (mayCome || isArchived(this.#work, error)) {
-        if (file !== undefined) this.#plan.failed.add(file);
-        counts.filesRestored -= 1;
-        reportProblem(this.#work, contentArchived(relative, error));
-        return;
-      }
-      if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Source')) throw error;
-      if (file !== undefined) this.#plan.failed.add(file);
-      counts.filesRestored -= 1;
-      const shown = displayPath(relative);
-      reportProblem(
-        this.#work,
-        new VersionsError(error.kind, error.code, `${shown} cannot be restored: ${error.message}`, {
-          cause: error,
-        }),
-      );
-    }
-  }
-
-  // oxlint-disable-next-line max-params -- private
-  async #addFile(
-    relative: ByteString,
-    entry: TreeEntry,
-    state: RestoreFile['state'],
-    writes: number,
-  ): Promise<number> {
-    this.#item(state === 'same' ? 'unchanged' : 'restored', relative, entry.size);
-    const xattrs = entry.xattrsRef ? await largeXattrs(this.#work, relative, entry) : noBytes;
-    const { monitor } = this.#work.context;
-    monitor.count('filesTotal', 1);
-    if (state !== 'same') monitor.count('bytesTotal', entry.size);
-    return this.#plan.addFile({ path: relative, entry: encodeEntry(entry), state, writes, xattrs });
-  }
-
-  #item(action: string, relative: ByteString, bytes: number): void {
-    const { monitor } = this.#work.context;
-    if (monitor.wantsItems !== false) monitor.item({ action, path: displayPath(relative), bytes });
   }
 
   /** Is this a further name of a file that is restored already? Then it becomes a link. */
@@ -433,7 +298,7 @@ class Planner {
       if (existing === undefined || existing === 'unknown') continue;
       if (this.#selection.isExcluded(path, name, existing.kind === 'directory')) continue;
       counts.filesDeleted += 1;
-      this.#item('deleted', relative, 0);
+      reportItem(this.#work, 'deleted', relative, 0);
       if (options.dryRun) continue;
       try {
         target?.remove(relative);

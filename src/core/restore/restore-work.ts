@@ -1,3 +1,4 @@
+import { displayPath, type ByteString } from '../base/index.ts';
 import type { VersionsError } from '../errors/index.ts';
 import type { RestoreTarget } from '../files/index.ts';
 import type { Monitor } from '../monitor/index.ts';
@@ -44,4 +45,14 @@ export function reportProblem(
 ): void {
   work.counts.problems += 1;
   work.context.monitor.problem(error);
+}
+
+/** Tells what is done with one path of the target. */
+export function reportItem(
+  { context: { monitor } }: Pick<RestoreWork, 'context'>,
+  action: string,
+  path: ByteString,
+  bytes: number,
+): void {
+  if (monitor.wantsItems !== false) monitor.item({ action, path: displayPath(path), bytes });
 }
