@@ -69,7 +69,7 @@ async function save(
   writeSource(session.directory, source);
   using _reserve = new DiskReserve(session.directory, repository.random);
   await using pool = repository.startWorkers((pack, release) => session.addPack(pack, release));
-  const trees = new TreeStore(repository, (pack) => session.addPack(pack, () => {}));
+  const trees = new TreeStore(repository, (pack, release) => session.addPack(pack, release));
   const changes = new StateChanges(join(session.directory, 'state-changes'));
   const work = {
     repository,

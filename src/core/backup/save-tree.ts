@@ -89,7 +89,7 @@ async function scanAndUpload(
   upload: Upload,
   work: BackupWork,
 ): Promise<VersionsError | undefined> {
-  const { context, session, pool } = work;
+  const { context, session, pool, trees } = work;
   const now = (): number => context.clock.elapsed();
   context.monitor.at('scanning');
   for (;;) {
@@ -101,7 +101,10 @@ async function scanAndUpload(
       return stop;
     }
     upload.pump();
-    if (!scan.done) {
+    if (!scan.done && trees.isFull) {
+      // It stores extended attributes.
+      await Promise.race([trees.ready(), session.failed, aborted(context.signal)]);
+    } else if (!scan.done) {
       scan.advance(scanSliceMs, now);
       await breathe();
     } else if (upload.isIdle) {
@@ -176,7 +179,10 @@ async function buildRoot(work: BackupWork, parts: RootParts): Promise<ChunkId> {
     source,
     rule,
     storePage,
-    breathe,
+    breathe: async () => {
+      await breathe();
+      await trees.ready();
+    },
     capture,
     links,
     resolver: new EntryResolver({

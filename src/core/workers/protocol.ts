@@ -30,8 +30,13 @@ export const sharedCounters = {
   stopped: 3,
 } as const;
 
-/** Complete packs that may wait for the mirrors, in all. */
-export const waitingPacksMax = 3;
+const waitingBytesMax = 48 * 1024 * 1024;
+const waitingPacksMax = 3;
+
+/** How many complete packs of a size may wait for the mirrors: memory counts bytes, not packs. */
+export function waitingPacksOf(packBytes: number): number {
+  return Math.min(waitingPacksMax, Math.max(1, Math.floor(waitingBytesMax / packBytes)));
+}
 
 /** Numbers per file in `StoreFilesTask.states`: what the scan saw, to notice a change since. */
 export const stateNumbers = 6;

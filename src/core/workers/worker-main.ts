@@ -9,7 +9,7 @@ import { ChunkList, ChunkStore } from './chunk-store.ts';
 import { PackBuilder, type PackBuilderOptions } from './pack-builder.ts';
 import {
   sharedCounters,
-  waitingPacksMax,
+  waitingPacksOf,
   type FromWorker,
   type RestoreSettings,
   type SealedPack,
@@ -146,9 +146,10 @@ class WorkerState {
 
   /** Waits until not too many packs wait for the mirrors, then gives a used buffer if one is back. */
   #takeBuffer(): SharedArrayBuffer | undefined {
+    const most = waitingPacksOf(this.#setup.packBytes);
     for (;;) {
       const waiting = Atomics.load(this.#counters, sharedCounters.waitingPacks);
-      if (waiting < waitingPacksMax) break;
+      if (waiting < most) break;
       Atomics.wait(this.#counters, sharedCounters.waitingPacks, waiting);
     }
     const returned: unknown = receiveMessageOnPort(this.#setup.buffers)?.message;
