@@ -65,3 +65,37 @@ it('gives back what was cut off when the time was over, unless nothing was done 
   await expect(heal({ signal: over.signal, judge: cutting })).rejects.toThrow('over');
   expect((await heal({})).healed).toBe(2);
 });
+
+it('writes nothing once another run has taken over what it was at', async () => {
+  const clock = new FakeClock();
+  const judge = judgeFor({ repository: testRepository });
+  const minute = 60_000;
+  let other: Promise<HealedCopies> | undefined;
+  // Asleep in the middle of the first copy, while another run comes by and goes on.
+  const sleeping: typeof judge = async (key, bytes, mirror) => {
+    if (other === undefined) {
+      await clock.advance(6 * minute);
+      other = heal({ clock, holder: 'another' });
+      await other;
+    }
+    return judge(key, bytes, mirror);
+  };
+  const slow = await heal({ clock, judge: sleeping });
+  expect((await other)?.healed).toBe(3);
+  expect(slow).toMatchObject({ healed: 0, passed: 3, failed: 0, left: [] });
+  const puts = target.store.calls.filter(({ method }) => method === 'put');
+  expect(puts.map(({ key }) => key).toSorted()).toEqual(keys.toSorted());
+  const events = await ledger.events(10);
+  expect(events.map(({ kind }) => kind)).toEqual(['healed', 'healed', 'healed']);
+});
+
+it('leaves what another run is at, for five minutes after that was killed', async () => {
+  const clock = new FakeClock();
+  await ledger.acquireLease(`heal ${target.id} ${first}`, 'killed', {
+    now: clock.now(),
+    ms: 300_000,
+  });
+  expect(await heal({ clock })).toMatchObject({ healed: 2, passed: 1 });
+  await clock.advance(300_000);
+  expect(await heal({ clock })).toMatchObject({ healed: 1, passed: 2 });
+});

@@ -1,5 +1,5 @@
 import type { Clock, RepositoryId } from '../base/index.ts';
-import type { Ledger, Lease, LedgerCopy } from '../catalog/index.ts';
+import type { Lease, LeaseTerm, Ledger, LedgerCopy } from '../catalog/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import { quarantinedKey, quarantinePrefix } from '../format/index.ts';
 import type { Mirror } from '../mirror/index.ts';
@@ -44,8 +44,11 @@ export interface HealedCopies {
   readonly tripped: boolean;
 }
 
-/** Longer than the largest object takes on a slow line. Two at once would only do the work twice. */
-const leaseMs = 15 * 60 * 1000;
+/**
+ * Held anew before anything is written: so what a run that was killed was at waits for no longer, and
+ * one that slept for longer leaves it to whoever took it over.
+ */
+const leaseMs = 5 * 60 * 1000;
 /** Hashed in putting one object together of damaged copies: some seconds of a small function. */
 const mergeBytesMax = 8 * 1024 ** 3;
 /** A few damaged copies are what disks do; a mirror may have so many before the rest decides. */
@@ -114,20 +117,24 @@ class HealWork {
 
   async heal({ object, bytes }: WorkCopy): Promise<void> {
     const { ledger, clock, holder, monitor } = this.#options;
+    const term = (): LeaseTerm => ({ now: clock.now(), ms: leaseMs });
     let lease: Lease;
     try {
-      lease = await ledger.acquireLease(`heal ${this.#target.id} ${object}`, holder, {
-        now: clock.now(),
-        ms: leaseMs,
-      });
+      lease = await ledger.acquireLease(`heal ${this.#target.id} ${object}`, holder, term());
     } catch (error) {
       if (!isVersionsError(error, 'Conflict')) throw error;
       this.passed += 1;
       return;
     }
     try {
-      await this.#healLeased(object, bytes);
+      await this.#healLeased(object, bytes, async () => {
+        lease = await ledger.renewLease(lease, term());
+      });
     } catch (error) {
+      if (isVersionsError(error, 'Conflict') && error.code === 'LEASE_LOST') {
+        this.passed += 1;
+        return;
+      }
       if (!isVersionsError(error, 'Corrupt', 'Unavailable', 'Denied', 'NotFound')) throw error;
       this.failed += 1;
       monitor.problem(error);
@@ -137,7 +144,7 @@ class HealWork {
     }
   }
 
-  async #healLeased(object: string, bytes: number): Promise<void> {
+  async #healLeased(object: string, bytes: number, renew: () => Promise<void>): Promise<void> {
     const { ledger, clock, maxAgeMs } = this.#options;
     if ((await ledger.lifeOf(object)) === 'swept') {
       this.passed += 1;
@@ -149,7 +156,7 @@ class HealWork {
       this.failed += 1;
       return;
     }
-    const { copied, how } = await this.#mend(object, bytes);
+    const { copied, how } = await this.#mend(object, bytes, renew);
     const at = clock.now();
     const mirror = this.#target.id;
     await ledger.setState(object, mirror, 'stored', at);
@@ -167,7 +174,11 @@ class HealWork {
   }
 
   /** The copy itself is read first: it may be good again, and then no other mirror is paid for. */
-  async #mend(object: string, size: number): Promise<{ copied: Copied; how: string }> {
+  async #mend(
+    object: string,
+    size: number,
+    renew: () => Promise<void>,
+  ): Promise<{ copied: Copied; how: string }> {
     const { repository, sources, judge, signal } = this.#options;
     const target = this.#target;
     const { good: own } = await readCopy(target, object, judge, signal);
@@ -190,6 +201,7 @@ class HealWork {
       bytes,
     );
     const good = found ?? (await this.#lookOnceMore(object, others));
+    await renew();
     const copied = await writeCopy(object, good.bytes, target, { judge, signal });
     const from = good.how === 'merge' ? 'Put together from' : 'Copied from';
     return { copied, how: `${from} ${good.from}` };
