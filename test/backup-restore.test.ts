@@ -1,8 +1,11 @@
 import {
   appendFileSync,
+  chmodSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -98,7 +101,73 @@ describe('what was saved comes back', () => {
       rmSync(target, { recursive: true, force: true });
     }
   });
+
+  describe('into a new directory, when writing begins before the plan is complete', () => {
+    it('as it was', async () => {
+      using repository = await createTestRepository();
+      const source = sourceWithDirectories(repository.path('source'));
+      await repository.backup(source);
+      const image = treeImage(source);
+      const target = repository.path('target');
+      const { problems } = await repository.restore(target, { beginAfter: 1, verify: true });
+      expect(problems).toEqual([]);
+      expect(treeImage(join(target, source))).toEqual(image);
+    });
+
+    it('but for what is damaged, each file of which is named once', async () => {
+      using repository = await createTestRepository();
+      const source = sourceWithDirectories(repository.path('source'));
+      await repository.backup(source);
+      damage(largestPackOf(repository.mirror()));
+      const target = repository.path('target');
+      const { monitor, summary } = await repository.restore(target, { beginAfter: 1 });
+      const [wanted, restored] = [treeImage(source), treeImage(join(target, source))];
+      const named = monitor.problems.map(({ message }) => message);
+      const wrong = [...wanted].filter(
+        ([path, { kind, content }]) => kind === 'file' && restored.get(path)?.content !== content,
+      );
+      expect(new Set(monitor.problems.map(({ code }) => code))).toEqual(new Set(['CONTENT_LOST']));
+      for (const [path] of wrong) {
+        expect(named.filter((message) => message.includes(`/${path} `))).toHaveLength(1);
+      }
+      expect(named).toHaveLength(wrong.length);
+      const files = [...wanted.values()].filter(({ kind }) => kind === 'file').length;
+      expect(summary.filesRestored).toBe(files - wrong.length);
+    });
+  });
 });
+
+/** Enough entries, and content for enough blocks, that a plan of them is begun with early. */
+function sourceWithDirectories(path: string): string {
+  const random = new SeededRandom(3);
+  mkdirSync(path);
+  for (let directory = 0; directory < 20; directory++) {
+    const at = join(path, `directory-${directory}`);
+    mkdirSync(at);
+    for (let file = 0; file < 40; file++) {
+      const bytes = file % 10 === 0 ? 200 : 2000 + file * 250;
+      writeFileSync(join(at, `file-${file}`), random.bytes(bytes));
+    }
+    if (directory % 4 === 0) writeFileSync(join(at, 'large'), random.bytes(300_000));
+    writeFileSync(join(at, 'same'), new SeededRandom(4).bytes(5000));
+  }
+  return path;
+}
+
+function largestPackOf(mirror: string): string {
+  const packs = globSync('packs/*/*', { cwd: mirror }).map((name) => join(mirror, name));
+  const [largest] = packs.sort((a, b) => statSync(b).size - statSync(a).size);
+  if (largest === undefined) throw new Error('The mirror has no pack');
+  return largest;
+}
+
+/** Changes bytes of the first block. */
+function damage(pack: string): void {
+  chmodSync(pack, 0o600);
+  const fd = openSync(pack, 'r+');
+  writeSync(fd, 'damage', 10_000);
+  closeSync(fd);
+}
 
 function sourceWithFiles(path: string): string {
   mkdirSync(path);

@@ -35,6 +35,11 @@ export class ChunkUses {
     this.#run = Buffer.allocUnsafe(Math.min(runRecords, 4096) * recordBytes);
   }
 
+  /** How many were added. */
+  get count(): number {
+    return this.#runs.reduce((sum, run) => sum + run.count, this.#count);
+  }
+
   add(location: ChunkLocation, file: number, fileOffset: number, id: Uint8Array): void {
     if (this.#count === this.#runRecords) this.#spill();
     if ((this.#count + 1) * recordBytes > this.#run.byteLength) this.#grow();

@@ -9,7 +9,7 @@ import {
   type RestoreTask,
 } from '../workers/index.ts';
 import { contentArchived, isArchived } from './archived-packs.ts';
-import type { ChunkUse } from './chunk-uses.ts';
+import type { ChunkUse, ChunkUses } from './chunk-uses.ts';
 import { NumberSet } from './number-set.ts';
 import type { PlannedFile, RestorePlan } from './plan.ts';
 import { reportProblem, type RestoreWork } from './restore-work.ts';
@@ -31,16 +31,8 @@ interface Range {
   readonly writes: WriteList;
 }
 
-/** Fetches, decodes and writes everything that the plan lists. */
-export async function executePlan(work: RestoreWork, plan: RestorePlan): Promise<void> {
-  const execution = new Execution(work, plan);
-  await execution.writeChunkless();
-  await execution.writeBlocks();
-  await execution.completeFiles();
-  for (const problem of plan.misses.problems()) reportProblem(work, problem);
-}
-
-class Execution {
+/** Fetches, decodes and writes everything that a plan lists. */
+export class Execution {
   readonly #work: RestoreWork;
   readonly #plan: RestorePlan;
   readonly #running: Set<Promise<void>> = new Set();
@@ -48,6 +40,7 @@ class Execution {
   /** Files that several tasks wrote to: they are completed in the end. */
   readonly #spread: NumberSet = new NumberSet();
   #failure: { readonly error: unknown } | undefined;
+  #early: Promise<void> = Promise.resolve();
 
   constructor(work: RestoreWork, plan: RestorePlan) {
     this.#work = work;
@@ -55,8 +48,61 @@ class Execution {
     this.#runningMax = work.pool.threads * 2 + 1;
   }
 
+  /**
+   * Begins with a part of the plan while the rest of it is being made: with those blocks that are
+   * needed whole, because what comes later hardly ever needs them again. The others go back into
+   * the plan. Returns at once; what fails is thrown by `run`.
+   */
+  begin(uses: ChunkUses): void {
+    this.#early = this.#writeBlocks(this.#wholeBlocks(uses)).catch(
+      (error: unknown) => void (this.#failure ??= { error }),
+    );
+  }
+
+  /** The plan could not be made: ends what was begun. Never throws. */
+  async abandon(reason: unknown): Promise<void> {
+    this.#failure ??= { error: reason };
+    await this.#early;
+    await Promise.all(this.#running);
+  }
+
+  /** The plan is made: does all that is left. */
+  async run(): Promise<void> {
+    await this.#early;
+    await this.#writeChunkless();
+    await this.#writeBlocks(blocksOf(this.#plan.uses.sorted()));
+    await this.#settle();
+    await this.#completeFiles();
+    for (const problem of this.#plan.misses.problems()) reportProblem(this.#work, problem);
+  }
+
+  /** Those blocks that are needed whole; gives the uses of others back to the plan. */
+  async *#wholeBlocks(uses: ChunkUses): AsyncGenerator<readonly ChunkUse[]> {
+    const { chunks, context } = this.#work;
+    for (const block of blocksOf(uses.sorted())) {
+      const [first] = block;
+      if (first === undefined) continue;
+      let needed = 0;
+      const offsets = new Set<number>();
+      for (const { location } of block) {
+        if (!offsets.has(location.offset)) needed += location.length;
+        offsets.add(location.offset);
+      }
+      let isWhole = false;
+      try {
+        const { table } = await chunks.directory(first.location.pack, context.signal);
+        isWhole = table.blockPlainBytes[first.location.block] === needed;
+      } catch (error) {
+        // It is told when its turn comes.
+        if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unavailable')) throw error;
+      }
+      if (isWhole) yield block;
+      else for (const use of block) this.#plan.addUse(use);
+    }
+  }
+
   /** Files without chunks, and those of which only the metadata are set. */
-  async writeChunkless(): Promise<void> {
+  async #writeChunkless(): Promise<void> {
     let batch: number[] = [];
     for (let file = 0; file < this.#plan.fileCount; file++) {
       if (this.#plan.file(file).writes > 0) continue;
@@ -68,25 +114,28 @@ class Execution {
     if (batch.length > 0) await this.#complete(batch);
   }
 
-  async writeBlocks(): Promise<void> {
+  async #writeBlocks(
+    blocks: Iterable<readonly ChunkUse[]> | AsyncIterable<readonly ChunkUse[]>,
+  ): Promise<void> {
     let range: Range | undefined;
-    for (const use of this.#plan.uses.sorted()) {
-      const { pack, block } = use.location;
-      if (range === undefined || !fits(range, pack, block, this.#work)) {
-        const full = range;
-        if (full) await this.#start(() => this.#fetch(full));
-        range = await this.#begin(use);
-        if (range === undefined) continue;
+    for await (const uses of blocks) {
+      for (const use of uses) {
+        const { pack, block } = use.location;
+        if (range === undefined || !fits(range, pack, block, this.#work)) {
+          const full = range;
+          if (full) await this.#start(() => this.#fetch(full));
+          range = await this.#begin(use);
+          if (range === undefined) continue;
+        }
+        addUse(range, use);
       }
-      addUse(range, use);
     }
     const last = range;
     if (last) await this.#start(() => this.#fetch(last));
-    await this.#settle();
   }
 
   /** Files whose parts came in several tasks get their length and metadata. */
-  async completeFiles(): Promise<void> {
+  async #completeFiles(): Promise<void> {
     let batch: number[] = [];
     for (const file of this.#spread) {
       if (this.#plan.failed.has(file)) continue;
@@ -285,6 +334,21 @@ class Execution {
     while (this.#running.size > 0) await Promise.all(this.#running);
     if (this.#failure) throw this.#failure.error;
   }
+}
+
+/** The uses, which are sorted, of one block after another; not too many of one at a time. */
+function* blocksOf(uses: Iterable<ChunkUse>): Generator<readonly ChunkUse[]> {
+  let block: ChunkUse[] = [];
+  for (const use of uses) {
+    const { location } = block[0] ?? use;
+    const isOther = location.pack !== use.location.pack || location.block !== use.location.block;
+    if (isOther || block.length >= writesMax) {
+      yield block;
+      block = [];
+    }
+    block.push(use);
+  }
+  yield block;
 }
 
 function contentLost(path: ByteString, cause: unknown): VersionsError {

@@ -21,6 +21,8 @@ export interface RestoreOptions {
   readonly dryRun: boolean;
   /** Whose rules names must keep; default: those of the system this runs on. */
   readonly system?: System | undefined;
+  /** Into a new target, writing begins once so many chunks are planned; by default 16,384. */
+  readonly beginAfter?: number | undefined;
   /** Ask for what lies in an archive; it can be read some hours later. */
   readonly thaw?: boolean | undefined;
 }

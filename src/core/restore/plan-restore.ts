@@ -10,10 +10,11 @@ import {
 } from '../files/index.ts';
 import { encodeEntry, entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { FoundEntry } from '../snapshot/index.ts';
+import type { ChunkUses } from './chunk-uses.ts';
 import { linkIdOf } from './hard-links.ts';
 import { KeptNames } from './kept-names.ts';
 import { largeXattrs } from './large-xattrs.ts';
-import { RestorePlan } from './plan.ts';
+import type { RestorePlan } from './plan.ts';
 import { ContentPlanner } from './plan-content.ts';
 import { reportItem, reportProblem, type RestoreWork } from './restore-work.ts';
 import { Selection } from './selection.ts';
@@ -38,16 +39,21 @@ interface Frame {
   readonly names: KeptNames | undefined;
 }
 
-/** Walks the tree and decides for every entry; makes directories on the way. */
-export async function planRestore(work: RestoreWork, found: FoundEntry): Promise<RestorePlan> {
-  const plan = new RestorePlan(work.directory);
-  try {
-    await new Planner(work, plan).run(found);
-    return plan;
-  } catch (error) {
-    plan[Symbol.dispose]();
-    throw error;
-  }
+/** A plan of so many chunks is worth beginning with before it is complete. */
+const beginAfterDefault = 16_384;
+const entriesBetweenBreaths = 256;
+
+/**
+ * Walks the tree and decides for every entry; makes directories on the way. A long plan for a new
+ * target is given to `begin` in part, as soon as that is worth while.
+ */
+export async function planRestore(
+  work: RestoreWork,
+  plan: RestorePlan,
+  found: FoundEntry,
+  begin: (uses: ChunkUses) => void,
+): Promise<void> {
+  await new Planner(work, plan, begin).run(found);
 }
 
 class Planner {
@@ -56,11 +62,16 @@ class Planner {
   readonly #selection: Selection;
   readonly #contents: ContentPlanner;
   readonly #source: Uint8Array;
+  /** Undefined once it was called, or if it is not to be. */
+  #begin: ((uses: ChunkUses) => void) | undefined;
+  #visited = 0;
 
-  constructor(work: RestoreWork, plan: RestorePlan) {
+  constructor(work: RestoreWork, plan: RestorePlan, begin: (uses: ChunkUses) => void) {
     const { include, exclude, snapshot } = work.options;
     this.#work = work;
     this.#plan = plan;
+    // Where nothing was before, nothing is compared or deleted beside the writing.
+    this.#begin = work.targetIsNew && work.target !== undefined ? begin : undefined;
     this.#selection = new Selection(include, exclude);
     this.#contents = new ContentPlanner(work, plan);
     this.#source = Buffer.from(snapshot.source, 'hex');
@@ -95,7 +106,19 @@ class Planner {
       const path = joinPath(frame.path, next.name);
       const below = await this.#visit(frame, path, next);
       if (below) frames.push(below);
+      await this.#letOthersWork();
     }
+  }
+
+  /** Gives a part of the plan away when it is long enough, and time to those who work on it. */
+  async #letOthersWork(): Promise<void> {
+    if (++this.#visited % entriesBetweenBreaths !== 0) return;
+    const { beginAfter = beginAfterDefault } = this.#work.options;
+    if (this.#begin !== undefined && this.#plan.uses.count >= beginAfter) {
+      this.#begin(this.#plan.takeUses());
+      this.#begin = undefined;
+    }
+    await new Promise((resolve) => void setImmediate(resolve));
   }
 
   /** The first entry of the next page; one that cannot be read ends its directory, and is told. */

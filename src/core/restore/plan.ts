@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ByteString } from '../base/index.ts';
 import type { TreeEntry } from '../format/index.ts';
 import type { RestoreFile } from '../workers/index.ts';
-import { ChunkUses } from './chunk-uses.ts';
+import { type ChunkUse, ChunkUses } from './chunk-uses.ts';
 import { FileTable } from './file-table.ts';
 import { HardLinks } from './hard-links.ts';
 import { MetadataMisses } from './metadata-misses.ts';
@@ -27,7 +27,8 @@ export interface PlannedFile {
 export class RestorePlan implements Disposable {
   /** Files that get content or metadata. */
   readonly #files: FileTable;
-  readonly uses: ChunkUses;
+  #uses: ChunkUses;
+  readonly #taken: ChunkUses[] = [];
   /** Directories, parents first: their metadata come last, children first. */
   readonly directories: FileTable;
   /** Symlinks and special files. */
@@ -37,9 +38,12 @@ export class RestorePlan implements Disposable {
   readonly failed: NumberSet = new NumberSet();
   readonly misses: MetadataMisses = new MetadataMisses();
 
+  readonly #directory: string;
+
   constructor(directory: string) {
+    this.#directory = directory;
     this.#files = new FileTable(join(directory, 'files'));
-    this.uses = new ChunkUses(join(directory, 'uses'));
+    this.#uses = new ChunkUses(join(directory, 'uses'));
     this.directories = new FileTable(join(directory, 'directories'));
     this.others = new FileTable(join(directory, 'others'));
     this.links = new HardLinks(directory);
@@ -47,6 +51,23 @@ export class RestorePlan implements Disposable {
 
   get fileCount(): number {
     return this.#files.count;
+  }
+
+  /** Which chunks go where; without what was taken out. */
+  get uses(): ChunkUses {
+    return this.#uses;
+  }
+
+  addUse({ location, file, fileOffset, id }: ChunkUse): void {
+    this.#uses.add(location, file, fileOffset, id);
+  }
+
+  /** Takes out what was noted of chunks so far: it is written while more is planned. */
+  takeUses(): ChunkUses {
+    const taken = this.#uses;
+    this.#taken.push(taken);
+    this.#uses = new ChunkUses(join(this.#directory, `uses-${this.#taken.length}`));
+    return taken;
   }
 
   /** Returns the number of the file. */
@@ -65,7 +86,7 @@ export class RestorePlan implements Disposable {
 
   [Symbol.dispose](): void {
     this.#files.remove();
-    this.uses.remove();
+    for (const uses of [...this.#taken, this.#uses]) uses.remove();
     this.directories.remove();
     this.others.remove();
     this.links[Symbol.dispose]();

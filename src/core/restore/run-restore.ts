@@ -10,13 +10,14 @@ import {
   whatIsNotRestored,
 } from '../files/index.ts';
 import { type Context, packKey, type Repository } from '../repository/index.ts';
-import { lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
+import { type FoundEntry, lookUpPath, TreeReader, type SnapshotInfo } from '../snapshot/index.ts';
 import type { RestoreSettings } from '../workers/index.ts';
 import { askForThaw } from './archived-packs.ts';
-import { executePlan } from './execute-plan.ts';
+import { Execution } from './execute-plan.ts';
 import { finishTree } from './finish-tree.ts';
 import type { RestoreOptions, RestoreSummary } from './options.ts';
 import { planRestore } from './plan-restore.ts';
+import { RestorePlan } from './plan.ts';
 import type { RestoreCounts, RestoreWork } from './restore-work.ts';
 import { verifyRestored } from './verify-restored.ts';
 
@@ -24,7 +25,8 @@ import { verifyRestored } from './verify-restored.ts';
  * Restores a snapshot or a part of it, in four steps:
  *
  * 1. Walk the tree, make directories, compare with what is there already, and note for each file
- *    that needs content which chunks go where. The plan is on disk when it is long.
+ *    that needs content which chunks go where. The plan is on disk when it is long. Into a new
+ *    target, the first part of it is written meanwhile: those blocks that it needs whole.
  * 2. Sort the uses by pack and block; fetch and decode each block once, neighbours in one request;
  *    write out of order, several files at a time.
  * 3. Hard links, symlinks, special files; then the metadata of directories, deepest first.
@@ -65,6 +67,8 @@ async function restore(
   makeDirectoriesSync(repository.cacheDir);
   const directory = mkdtempSync(join(repository.cacheDir, 'restore-'));
   await using pool = repository.startWorkers();
+  // It takes them a while, and they are needed as soon as there is a plan.
+  if (!options.dryRun) pool.warmUp();
   const targetIsNew = lstatIfExists(options.target) === undefined;
   using target = options.dryRun
     ? undefined
@@ -86,9 +90,9 @@ async function restore(
       counts,
       archived: new Map([...repository.archivedPacks].map((name) => [packKey(name), undefined])),
     };
-    using plan = await planRestore(work, found);
+    using plan = new RestorePlan(directory);
+    await planAndWrite(work, plan, found);
     if (target !== undefined) {
-      await executePlan(work, plan);
       finishTree(work, target, plan);
       if (options.verify) await verifyRestored(work, plan);
     }
@@ -104,6 +108,22 @@ async function restore(
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Begins with a long plan while the rest of it is being made. */
+async function planAndWrite(
+  work: RestoreWork,
+  plan: RestorePlan,
+  found: FoundEntry,
+): Promise<void> {
+  const execution = new Execution(work, plan);
+  try {
+    await planRestore(work, plan, found, (uses) => execution.begin(uses));
+  } catch (error) {
+    await execution.abandon(error);
+    throw error;
+  }
+  if (work.target !== undefined) await execution.run();
 }
 
 function settingsOf({ target, owner, snapshot, system }: RestoreOptions): RestoreSettings {

@@ -67,6 +67,11 @@ export class WorkerPool implements AsyncDisposable {
     this.#setup = options.setup;
   }
 
+  /** Starts the threads, which else happens with the first task: they take a tenth of a second. */
+  warmUp(): void {
+    this.#leastBusy();
+  }
+
   /** Runs a task on the least busy worker. `weight` is its size, in bytes for example. */
   run<T extends WorkerTask>(
     task: T,
