@@ -92,6 +92,11 @@ describe('a tree of somebody who has the keys', () => {
     ],
     ['has a file of minus one byte', page(0, entry('a', { 1: 0, 9: -1 })), 'ENTRY_INVALID'],
     ['has a symlink without target', page(0, entry('a', { 1: 2 })), 'ENTRY_INVALID'],
+    [
+      'has a symlink whose target holds a NUL',
+      page(0, entry('a', { 1: 2, 14: Buffer.from('b\0c') })),
+      'ENTRY_INVALID',
+    ],
     ['has a device without numbers', page(0, entry('a', { 1: 4 })), 'ENTRY_INVALID'],
     ['has a kind of a newer version', page(0, entry('a', { 1: 9 })), 'FORMAT_TOO_NEW'],
     ['has a key of a newer version', page(0, entry('a', { 1: 0, 99: 1 })), 'FORMAT_TOO_NEW'],
@@ -115,14 +120,21 @@ describe('a tree of somebody who has the keys', () => {
 
   it('is refused where pages do not lead down, or out of order', async () => {
     const met = await meet((forger) => {
-      const leaf = forger.put('tree', page(0, file('m')));
+      const leaf = forger.put('tree', page(0, file('m'), file('o')));
+      const between = forger.put('tree', page(0, file('n')));
       const level1 = forger.put('tree', page(1, child('m', leaf)));
       const sideways = forger.put('tree', page(1, child('m', level1)));
-      const again = forger.put('tree', page(1, child('a', leaf), child('z', leaf)));
-      return forger.put('tree', page(0, directory('again', again), directory('side', sideways)));
+      const again = forger.put('tree', page(1, child('m', leaf), child('n', between)));
+      const other = forger.put('tree', page(1, child('a', leaf)));
+      const directories = [
+        directory('again', again),
+        directory('other', other),
+        directory('side', sideways),
+      ];
+      return forger.put('tree', page(0, ...directories));
     });
-    expect(met.restore).toEqual(['PAGE_ORDER', 'PAGE_LEVEL']);
-    expect(met.made).toEqual(['again', 'again/m', 'side']);
+    expect(met.restore).toEqual(['PAGE_ORDER', 'PAGE_FIRST_NAME', 'PAGE_LEVEL']);
+    expect(met.made).toEqual(['again', 'again/m', 'again/o', 'other', 'side']);
   });
 
   it('cannot lead back to itself: a chunk that is not what its id says is refused', async () => {

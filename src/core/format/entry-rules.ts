@@ -56,6 +56,7 @@ function kindFault(entry: RootEntry): string | undefined {
   if (target && (target.byteLength === 0 || target.byteLength > targetBytesMax)) {
     return 'its target has a length that is refused';
   }
+  if (target?.includes(0)) return 'its target holds a NUL';
   if ((device !== undefined) !== isDevice) return 'a device and only that has device numbers';
   if (device && !device.every((part) => isBetween(part, 0, u32Max)))
     return 'a number is out of range';
@@ -106,7 +107,8 @@ function xattrFault(entry: RootEntry): string | undefined {
   if (xattrsRef && xattrsRef.byteLength !== chunkIdBytes) return 'a chunk id is malformed';
   if (xattrs === undefined) return undefined;
   const bytes = cborXattrBytes(xattrs);
-  if (bytes === undefined) return 'its extended attributes are not in order';
+  if (bytes === undefined)
+    return 'the names of its extended attributes are refused or not in order';
   return bytes <= inlineXattrBytesMax ? undefined : 'its extended attributes are too large';
 }
 

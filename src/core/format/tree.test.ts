@@ -97,7 +97,7 @@ const kinds = fc.oneof(
       size: 0,
       ...tree,
     })),
-  fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 80 }), links).map(([target, link]) => ({
+  fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 80, min: 1 }), links).map(([target, link]) => ({
     kind: 'symlink' as const,
     size: 0,
     target,
@@ -250,6 +250,20 @@ describe('an entry', () => {
       [
         [1, 2],
         [14, Buffer.alloc(0)],
+      ],
+    ],
+    [
+      'a symlink with a NUL in its target',
+      [
+        [1, 2],
+        [14, Buffer.from('a\0b')],
+      ],
+    ],
+    [
+      'an extended attribute with a NUL in its name',
+      [
+        [1, 0],
+        [17, [[Buffer.from('user.a\0b'), Buffer.of(1)]]],
       ],
     ],
     [

@@ -45,13 +45,13 @@ export function readXattrs(reader: CborReader): Xattr[] {
   return xattrs;
 }
 
-/** Encoded bytes, or undefined if there are none, a name is empty, or they are not in order. */
+/** Encoded bytes, or undefined if there are none, a name is empty or has a NUL, or they are not in order. */
 export function cborXattrBytes(xattrs: readonly Xattr[]): number | undefined {
   if (xattrs.length === 0) return undefined;
   let bytes = headBytes(xattrs.length);
   let last = '';
   for (const { name, value } of xattrs) {
-    if (name <= last) return undefined;
+    if (name <= last || name.includes('\0')) return undefined;
     last = name;
     bytes +=
       1 + headBytes(name.length) + name.length + headBytes(value.byteLength) + value.byteLength;

@@ -108,17 +108,10 @@ function openEnd(
 ): PackDirectory {
   const trailer = end.subarray(end.byteLength - trailerBytes);
   const { header, tableBytes } = decodePackTrailer(trailer, bytes);
-  const { kind, salt, suite } = decodeObjectHeader(header, {
+  const { kind, salt } = decodeObjectHeader(header, {
     kinds: ['data-pack', 'tree-pack'],
     repository: id,
   });
-  if (suite !== keys.suite) {
-    throw new VersionsError(
-      'Corrupt',
-      'SUITE_MIXED',
-      'A pack was sealed in another way than its repository',
-    );
-  }
   const pack: PackInfo = {
     name,
     kind: kind === 'data-pack' ? 'data' : 'tree',

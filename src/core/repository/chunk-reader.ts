@@ -258,6 +258,13 @@ export function openPackEnd(
     kinds: [pack.kind === 'data' ? 'data-pack' : 'tree-pack'],
     repository,
   });
+  if (decodedHeader.suite !== keys.suite) {
+    throw new VersionsError(
+      'Corrupt',
+      'SUITE_MIXED',
+      'A pack was sealed in another way than its repository',
+    );
+  }
   if (!bytesEqual(decodedHeader.salt, pack.salt)) {
     throw new VersionsError(
       'Corrupt',

@@ -95,14 +95,28 @@ export async function openEntry(
   return { envelope: entry, records };
 }
 
+/** Where an entry lies: what its key, and the repository that it was found in, say of it. */
+export interface FoundAt {
+  readonly repository: RepositoryId;
+  readonly lineage: LineageId;
+  readonly number: number;
+}
+
 /**
- * Was an entry written by a holder of the repository's keys? Anyone who can write into a mirror can
- * put an object there whose name fits; only the seal tells. The payload object is not looked at.
+ * Was an entry written for this place by a holder of the repository's keys? Anyone who can write
+ * into a mirror can put an object there whose name fits, also a true one from elsewhere; only seal,
+ * lineage and number tell. The payload object is not looked at.
  */
-export function isAuthenticEntry(bytes: Uint8Array, keys: RepositoryKeys): boolean {
+export function isAuthenticEntry(
+  bytes: Uint8Array,
+  keys: RepositoryKeys,
+  { repository, lineage, number }: FoundAt,
+): boolean {
   try {
-    openSealed(decodeEntryObject(bytes), keys);
-    return true;
+    const entry = decodeEntryObject(bytes);
+    openSealed(entry, keys);
+    const { header } = entry;
+    return header.repository === repository && entry.lineage === lineage && entry.number === number;
   } catch (error) {
     if (isVersionsError(error, 'Corrupt', 'Unsupported')) return false;
     throw error;

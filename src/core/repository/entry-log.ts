@@ -18,7 +18,13 @@ import {
   type JournalRecord,
 } from '../format/index.ts';
 import type { Mirror, MirrorSet } from '../mirror/index.ts';
-import { isAuthenticEntry, openEntry, sealEntry, type SealedEntry } from './entry-codec.ts';
+import {
+  type FoundAt,
+  isAuthenticEntry,
+  openEntry,
+  sealEntry,
+  type SealedEntry,
+} from './entry-codec.ts';
 import { assertNotMoved } from './moved-catalog.ts';
 import { entryKey, payloadKey } from './object-keys.ts';
 import type { RepositoryState } from './repository-state.ts';
@@ -85,9 +91,10 @@ export class EntryLog {
     return count;
   }
 
-  /** Was the entry written by a holder of the repository's keys? */
-  isAuthentic(bytes: Uint8Array): boolean {
-    return isAuthenticEntry(bytes, this.#options.keys);
+  /** Was the entry written for this place by a holder of the repository's keys? */
+  isAuthentic(bytes: Uint8Array, { lineage, number }: Omit<FoundAt, 'repository'>): boolean {
+    const { keys, repository } = this.#options;
+    return isAuthenticEntry(bytes, keys, { repository, lineage, number });
   }
 
   /** Does an entry say that it follows the tip? */

@@ -72,9 +72,9 @@ export class EntrySource {
     }
   }
 
-  async #fromRuns({ number, hash }: ListedEntry): Promise<ReadEntry | undefined> {
-    const found = await this.#checkpoints.entry(number, hash);
-    return found && this.#options.isAuthentic(found.bytes) ? found : undefined;
+  async #fromRuns(entry: ListedEntry): Promise<ReadEntry | undefined> {
+    const found = await this.#checkpoints.entry(entry.number, entry.hash);
+    return found && this.#options.isAuthentic(found.bytes, entry) ? found : undefined;
   }
 
   /** What the last entry that names a checkpoint says of it. */

@@ -27,7 +27,7 @@ export async function fillCatalog(repository: Repository, context: Context): Pro
     for await (const row of readHistory({
       mirrors,
       keys,
-      isAuthentic: (bytes) => log.isAuthentic(bytes),
+      isAuthentic: (bytes, place) => log.isAuthentic(bytes, place),
       isMerged: (hash) => state.merged.has(hash),
       monitor: context.monitor,
       signal: context.signal,

@@ -21,6 +21,7 @@ import { newId, type ObjectHash } from '../base/index.ts';
 import { MemoryCatalog, type EntryRow } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import { decodeEntryObject } from '../format/index.ts';
+import type { EntryAddress } from './object-keys.ts';
 import { readHistory } from './rebuild.ts';
 
 describe('EntryLog', () => {
@@ -200,9 +201,12 @@ describe('EntryLog', () => {
     const reader = createMachine(world);
     await append(reader, 1);
     const [row] = await forgedRows(world, 1);
-    expect(reader.log.isAuthentic(row!.bytes)).toBe(false);
-    expect(reader.log.isAuthentic((await rowsOf(reader))[0]!.bytes)).toBe(true);
-    expect(reader.log.isAuthentic(seededBytes(1, 500))).toBe(false);
+    expect(reader.log.isAuthentic(row!.bytes, row!)).toBe(false);
+    const [own] = await rowsOf(reader);
+    expect(reader.log.isAuthentic(own!.bytes, own!)).toBe(true);
+    expect(reader.log.isAuthentic(seededBytes(1, 500), own!)).toBe(false);
+    expect(reader.log.isAuthentic(own!.bytes, { ...own!, number: 2 })).toBe(false);
+    expect(reader.log.isAuthentic(own!.bytes, { ...own!, lineage: second })).toBe(false);
     await expect(createMachine(world).log.bringIn(row!)).rejects.toMatchObject({ kind: 'Corrupt' });
   });
 });
@@ -215,7 +219,7 @@ describe('the history that mirrors hold', () => {
       mirrors: world.set,
       keys,
       monitor,
-      isAuthentic: (bytes: Uint8Array) => log.isAuthentic(bytes),
+      isAuthentic: (bytes: Uint8Array, place: EntryAddress) => log.isAuthentic(bytes, place),
     };
     for await (const row of readHistory(options)) rows.push(row);
     return rows;

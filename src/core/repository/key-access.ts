@@ -1,5 +1,6 @@
 import type { ObjectHash, Random, RepositoryId } from '../base/index.ts';
 import {
+  defaultKdfCosts,
   kdfParametersFor,
   MasterBundle,
   openBundle,
@@ -9,11 +10,11 @@ import {
   type Secret,
   type Suite,
 } from '../crypto/index.ts';
-import { VersionsError } from '../errors/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { encodeKeyObjectStart, objectHashOf, saltBytes } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import type { SecretSource } from './context.ts';
-import { keyCandidates, noteFailure, type KeyFailures } from './key-candidates.ts';
+import { costOf, keyCandidates, noteFailure, type KeyFailures } from './key-candidates.ts';
 
 export interface KeyObject {
   readonly bytes: Uint8Array;
@@ -41,28 +42,38 @@ export async function createKeyObject(
   return { bytes, name: objectHashOf(bytes) };
 }
 
+/** A password is tried on as many key objects as cost what 1,024 of the usual costs do, some minutes. */
+const triesCostMax = 1024 * defaultKdfCosts.passes * defaultKdfCosts.memoryKiB;
+
 /**
- * Opens the master bundle with whichever key object the secret fits. Throws `Denied` (code
- * WRONG_SECRET) if it fits none, `Corrupt` (code NO_KEY_OBJECT) if none can be read.
+ * Opens the master bundle with whichever key object the secret fits. Throws `Denied` (codes
+ * WRONG_SECRET if it fits none, KEY_TRIES_EXCEEDED if more are there than may be tried), `Corrupt`
+ * (code NO_KEY_OBJECT) if none can be read.
  */
 export async function unlock(
   mirrors: MirrorSet,
   repository: RepositoryId,
   suite: Suite,
   source: SecretSource,
+  costMax: number = triesCostMax,
 ): Promise<MasterBundle> {
   const failures: KeyFailures = {};
+  let spent = 0;
   const candidates = keyCandidates(mirrors, repository, suite, failures);
   let secret: Secret | undefined;
   for await (const object of candidates) {
     secret ??=
       suite === 0 ? { kind: 'none' } : typeof source === 'function' ? await source() : source;
+    // Anybody who can write to a mirror can put any number of objects there.
+    if (spent >= costMax) throw triesExceeded();
     try {
       const place = { suite, salt: object.header.salt, aad: object.aad };
       const plain = await openBundle(object.sealed, secret, object.parameters, place);
       return MasterBundle.decode(plain, repository);
     } catch (error) {
       noteFailure(failures, error);
+      // What is refused for its costs has cost nothing.
+      if (isVersionsError(error, 'Denied') && secret.kind === 'password') spent += costOf(object);
     }
   }
   if (failures.wrong !== undefined) throw failures.wrong;
@@ -73,6 +84,17 @@ export async function unlock(
     {
       hint: 'Add a mirror that is whole, or copy its keys/ directory into this one',
       cause: failures.damaged,
+    },
+  );
+}
+
+function triesExceeded(): VersionsError {
+  return new VersionsError(
+    'Denied',
+    'KEY_TRIES_EXCEEDED',
+    'The password fits none of the key objects that were tried, and there are more than may be tried',
+    {
+      hint: 'Somebody may have put key objects into a mirror: use another mirror, or delete those from its keys/ directory that nobody of you added; a key file is not held up by them',
     },
   );
 }

@@ -61,7 +61,7 @@ async function readKeyObject(mirrors: MirrorSet, name: ObjectHash): Promise<Deco
 }
 
 /** What trying it costs, in kibibytes that are filled. */
-function costOf({ parameters }: DecodedKeyObject): number {
+export function costOf({ parameters }: DecodedKeyObject): number {
   return parameters.kdf === 'argon2id' ? parameters.passes * parameters.memoryKiB : 0;
 }
 

@@ -1,24 +1,21 @@
-import type { LineageId, ObjectHash } from '../base/index.ts';
+import type { ObjectHash } from '../base/index.ts';
 import type { RepositoryKeys } from '../crypto/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { objectHashOf } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import type { Monitor } from '../monitor/index.ts';
-import { parseEntryKey } from './object-keys.ts';
+import { type EntryAddress, parseEntryKey } from './object-keys.ts';
 
 /** An entry that some mirror lists. */
-export interface ListedEntry {
+export interface ListedEntry extends EntryAddress {
   readonly key: string;
-  readonly lineage: LineageId;
-  readonly number: number;
-  readonly hash: ObjectHash;
 }
 
 export interface HistoryOptions {
   readonly mirrors: MirrorSet;
   readonly keys: RepositoryKeys;
-  /** Was an entry written by a holder of the keys? */
-  readonly isAuthentic: (bytes: Uint8Array) => boolean;
+  /** Was an entry written for its place by a holder of the keys? */
+  readonly isAuthentic: (bytes: Uint8Array, place: EntryAddress) => boolean;
   /** Has the history taken in this entry, which lies outside it? Asked when it is read to its end. */
   readonly isMerged?: ((hash: ObjectHash) => boolean) | undefined;
   readonly monitor: Monitor;
@@ -36,7 +33,8 @@ export async function listEntries(options: HistoryOptions): Promise<Map<number, 
         const place = parseEntryKey(key);
         if (place === undefined) continue;
         const listed = byNumber.get(place.number) ?? [];
-        if (listed.some(({ hash }) => hash === place.hash)) continue;
+        if (listed.some(({ hash, lineage }) => hash === place.hash && lineage === place.lineage))
+          continue;
         listed.push({ key, ...place });
         byNumber.set(place.number, listed);
       }
@@ -58,11 +56,11 @@ export async function readEntry(entry: ListedEntry, options: HistoryOptions): Pr
     signal: options.signal,
     accept: (read) => objectHashOf(read) === entry.hash,
   });
-  if (options.isAuthentic(bytes)) return bytes;
+  if (options.isAuthentic(bytes, entry)) return bytes;
   throw new VersionsError(
     'Corrupt',
     'ENTRY_FORGED',
-    `The journal entry ${entry.key} was not written by a holder of the repository's keys`,
+    `The journal entry ${entry.key} was not written there by a holder of the repository's keys`,
     { hint: 'Somebody else has written into a mirror: see docs/threat-model.md' },
   );
 }

@@ -189,7 +189,13 @@ function packsIn(record: JournalRecord): number {
 
 function historyOptions({ mirrors, log, keys }: Repository, context: Context): HistoryOptions {
   const { monitor, signal } = context;
-  return { mirrors, keys, isAuthentic: (bytes) => log.isAuthentic(bytes), monitor, signal };
+  return {
+    mirrors,
+    keys,
+    isAuthentic: (bytes, place) => log.isAuthentic(bytes, place),
+    monitor,
+    signal,
+  };
 }
 
 function assertKnown({ records, envelope }: Stray): void {

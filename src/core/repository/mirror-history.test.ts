@@ -6,6 +6,7 @@ import {
   first,
   forgedRows,
   keyOf,
+  keys,
   keysIn,
   mirrorOf,
   oldCopy,
@@ -17,9 +18,11 @@ import {
 } from '../../../test/support/journal-world.ts';
 import { seededBytes } from '../../../test/support/seeded-random.ts';
 import { newId, type ObjectHash } from '../base/index.ts';
+import type { EntryRow } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import { hasForeignHistory, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { entryKey } from './object-keys.ts';
+import { readHistory } from './rebuild.ts';
 
 describe('before writing', () => {
   it('all is well if the mirrors know what the catalog knows', async () => {
@@ -112,6 +115,39 @@ describe('before writing', () => {
     expect(machine.log.tip?.number).toBe(2);
     const codes = machine.monitor.problems.map(({ code }) => code);
     expect(new Set(codes)).toEqual(new Set(['ENTRY_FORGED', 'ENTRY_DAMAGED']));
+  });
+
+  it('true entries in places that are not theirs stop nobody, hide none, and are told', async () => {
+    const world = await createWorld();
+    const machine = createMachine(world);
+    await append(machine, 20);
+    const old = await oldCopy(world, machine, 19);
+    await world.set.drain();
+    const rows = await rowsOf(machine);
+    const { memory } = world.mirrors[0]!;
+    const misplaced = [
+      entryKey(first, 18, rows[2]!.hash),
+      entryKey(first, 20, rows[18]!.hash),
+      entryKey(first, 21, rows[2]!.hash),
+      entryKey(first, 22, rows[19]!.hash),
+      entryKey(second, 1, rows[0]!.hash),
+    ];
+    const rowOf = (key: string): EntryRow => rows.find(({ hash }) => key.endsWith(hash))!;
+    for (const key of misplaced) await memory.put(key, [rowOf(key).bytes]);
+    await memory.delete(keyOf(rows[19]!));
+    expect(await reconcile(world, old)).toEqual(['m1 20']);
+    expect(old.log.tip).toEqual(machine.log.tip);
+    const told = old.monitor.problems.map(({ code, message }) => `${code} ${message}`);
+    for (const key of misplaced)
+      expect(
+        told.filter((problem) => problem.includes(`ENTRY_FORGED`) && problem.includes(key)),
+      ).toHaveLength(1);
+    // A machine that begins anew reads the same history.
+    const isAuthentic = machine.log.isAuthentic.bind(machine.log);
+    const options = { mirrors: world.set, keys, monitor: machine.monitor, isAuthentic };
+    const read: string[] = [];
+    for await (const { hash } of readHistory(options)) read.push(hash);
+    expect(read).toEqual(rows.map(({ hash }) => hash));
   });
 
   it('entries that are spread over the mirrors are brought in together', async () => {

@@ -82,8 +82,8 @@ export async function reconcileHistory(
     (row) => row.lineage === tip.lineage && (row.number <= tip.number || newer.includes(row)),
   );
   return listings.flatMap(({ mirror, entries }) => {
-    const listed = new Set(entries.map(({ hash }) => hash));
-    const missing = expected.filter(({ hash }) => !listed.has(hash));
+    const listed = new Set(entries.map((entry) => keyOf(entry)));
+    const missing = expected.filter((row) => !listed.has(keyOf(row)));
     const [first] = expected;
     const isOlder = first !== undefined && first.number > 1 && missing[0] === first;
     return missing.length === 0 ? [] : [{ mirror, missing, isOlder }];
@@ -135,12 +135,14 @@ async function newerEntries(
 ): Promise<readonly EntryRow[]> {
   const last = Math.max(...rows.keys());
   const newer = new Map<number, EntryRow>();
-  const seen = new Set<ObjectHash>([...rows.values()].map(({ hash }) => hash));
-  for (const hash of merged) seen.add(hash);
+  const seen = new Set<string>();
   for (const { mirror, entries } of listings) {
     for (const entry of entries) {
-      if (seen.has(entry.hash)) continue;
-      seen.add(entry.hash);
+      // By its key: a copy of an entry in a place that is not its own must not hide it.
+      const key = keyOf(entry);
+      const isAtHome = rows.get(entry.number)?.hash === entry.hash;
+      if (isAtHome || merged.has(entry.hash) || seen.has(key)) continue;
+      seen.add(key);
       const bytes = await readAuthentic(entry, look);
       if (bytes === undefined) continue;
       if (entry.number <= last || newer.has(entry.number)) {
@@ -228,7 +230,7 @@ async function readAuthentic(
   let forged = false;
   const accept = (read: Uint8Array): boolean => {
     if (objectHashOf(read) !== entry.hash) return false;
-    forged = !look.log.isAuthentic(read);
+    forged = !look.log.isAuthentic(read, entry);
     return !forged;
   };
   try {
@@ -249,7 +251,7 @@ async function readAuthenticOf(
   const key = keyOf(entry);
   const bytes = await mirror.store.get(key, { signal });
   const isWhole = objectHashOf(bytes) === entry.hash;
-  if (isWhole && log.isAuthentic(bytes)) return bytes;
+  if (isWhole && log.isAuthentic(bytes, entry)) return bytes;
   monitor.problem(entryUnusable(`The journal entry ${key} of mirror ${mirror.name}`, isWhole));
   return undefined;
 }
@@ -272,7 +274,7 @@ function entryUnusable(which: string, forged: boolean): VersionsError {
   return new VersionsError(
     'Corrupt',
     'ENTRY_FORGED',
-    `${which} was not written by a holder of the repository's keys; it was passed over`,
+    `${which} was not written there by a holder of the repository's keys; it was passed over`,
     {
       hint: 'Run "versions verify"; if nobody should write there but you, see docs/threat-model.md',
     },

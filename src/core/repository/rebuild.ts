@@ -68,7 +68,7 @@ function hasForks(byNumber: ReadonlyMap<number, readonly ListedEntry[]>): boolea
 /**
  * Where several entries have one number, the branch that reaches the highest number from entry 1.
  * A take-over forks on purpose, and the new lineage is the one that goes on; of two branches of one
- * length the one with the later last entry counts.
+ * length the one with the later last entry counts, then the greater hash.
  */
 async function longestChain(
   byNumber: ReadonlyMap<number, readonly ListedEntry[]>,
@@ -101,7 +101,9 @@ async function longestChain(
     if (next.size === 0) break;
     ends = next;
   }
-  const last = [...ends.values()].sort((a, b) => b.time - a.time)[0];
+  const [last] = [...ends.values()].sort(
+    (a, b) => b.time - a.time || (a.entry.hash < b.entry.hash ? 1 : -1),
+  );
   const chain: ListedEntry[] = [];
   for (let at = last && reached.get(last.entry.hash); at; at = reached.get(at.before)) {
     chain.push(at.entry);

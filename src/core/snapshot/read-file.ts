@@ -29,7 +29,18 @@ export async function* readFile(
   }
   if (entry.inline) yield entry.inline;
   const chunks = await repository.chunks(signal);
-  for await (const { id } of new TreeReader(chunks, signal).content(entry)) {
-    yield new Uint8Array(await chunks.read('data', id, signal));
+  for await (const { id, length } of new TreeReader(chunks, signal).content(entry)) {
+    const chunk = await chunks.read('data', id, signal);
+    if (chunk.byteLength !== length) throw wrongLength(shown);
+    yield new Uint8Array(chunk);
   }
+}
+
+function wrongLength(shown: string): VersionsError {
+  return new VersionsError(
+    'Corrupt',
+    'CHUNK_LENGTH',
+    `A chunk of ${shown} has another length than the file says`,
+    { hint: 'Run "versions verify" to see what else is wrong' },
+  );
 }

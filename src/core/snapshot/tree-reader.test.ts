@@ -146,20 +146,39 @@ describe('entries of a directory', () => {
     pages.read = async () => page;
     await expect(namesOf(pages, tree)).rejects.toThrow(failure('PAGE_LEVEL'));
     await expect(new TreeReader(pages).find(tree, bytes('a'))).rejects.toThrow(
-      failure('TREE_TOO_DEEP'),
+      failure('PAGE_LEVEL'),
     );
   });
 
   it.each([
-    ['repeats one', ['a', 'b'], ['b', 'c']],
-    ['goes back', ['m', 'n'], ['c', 'd']],
+    ['goes back over one', ['a', 'b', 'c'], ['b', 'c']],
+    ['begins with the last one', ['a', 'n'], ['n', 'o']],
   ])('are refused if the second page %s', async (_, first, second) => {
     const pages = new Pages();
     const tree = interior(pages, 1, [
       ['a', leaf(pages, first)],
-      ['z', leaf(pages, second)],
+      [second[0] ?? '', leaf(pages, second)],
     ]);
     await expect(namesOf(pages, tree)).rejects.toThrow(failure('PAGE_ORDER'));
+  });
+
+  it('are refused if a page does not begin as its parent says, also by name', async () => {
+    const pages = new Pages();
+    const wrong = failure('PAGE_FIRST_NAME');
+    const low = leaf(pages, ['b', 'c']);
+    const none = leaf(pages, []);
+    for (const tree of [
+      interior(pages, 1, [['a', low]]),
+      interior(pages, 1, [['b', none]]),
+      interior(pages, 2, [['a', interior(pages, 1, [['b', low]])]]),
+    ]) {
+      await expect(namesOf(pages, tree)).rejects.toThrow(wrong);
+      await expect(new TreeReader(pages).find(tree, bytes('c'))).rejects.toThrow(wrong);
+    }
+    const skipped = interior(pages, 2, [['b', low]]);
+    await expect(new TreeReader(pages).find(skipped, bytes('c'))).rejects.toThrow(
+      failure('PAGE_LEVEL'),
+    );
   });
 
   it('end where a page cannot be read', async () => {
@@ -221,6 +240,16 @@ describe('content of a file', () => {
     const inline = Buffer.from('abc');
     await expect(contentOf(pages, entryOf('f', { size: 4, inline }))).rejects.toThrow(wrong);
     expect(await contentOf(pages, entryOf('f', { size: 11, list }))).toHaveLength(2);
+  });
+
+  it('is refused if a list page does not add up to what its parent says', async () => {
+    const pages = new Pages();
+    const low = pages.put(encodeListPage(0, Buffer.concat([idOf(1), idOf(2)]), [5, 6]));
+    const other = pages.put(encodeListPage(0, idOf(3), [4]));
+    const list = pages.put(encodeListPage(1, Buffer.concat([low, other]), [10, 5]));
+    await expect(contentOf(pages, entryOf('f', { size: 15, list }))).rejects.toThrow(
+      failure('LIST_LENGTH'),
+    );
   });
 
   it('is refused if a list page is of another level, or leads back to itself', async () => {

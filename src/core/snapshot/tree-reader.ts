@@ -15,7 +15,11 @@ export interface ContentChunk {
   readonly length: number;
 }
 
-const depthMax = 16;
+/** What the page above says of one. */
+interface Said {
+  readonly level: number;
+  readonly firstName: ByteString;
+}
 
 /** Reads trees and lists, page by page. Every page was checked against its id. */
 export class TreeReader {
@@ -40,14 +44,15 @@ export class TreeReader {
   /** The entry of a name; reads only the pages on the way to it. */
   async find(tree: ChunkId, name: ByteString): Promise<TreeEntry | undefined> {
     let id = tree;
-    for (let depth = 0; depth < depthMax; depth++) {
-      const page = await this.#page(id);
+    let said: Said | undefined;
+    for (;;) {
+      const page = await this.#page(id, said);
       if (isLeafPage(page)) return page.entries.find((entry) => entry.name === name);
       const child = page.children.findLast(({ firstName }) => firstName <= name);
       if (child === undefined) return undefined;
       id = new Uint8Array(child.id);
+      said = { level: page.level - 1, firstName: child.firstName };
     }
-    throw tooDeep(tree);
   }
 
   /** The chunks of a file in order. Throws `Corrupt` if they do not add up to its size. */
@@ -65,25 +70,30 @@ export class TreeReader {
     checkSize(entry, bytes);
   }
 
-  async *#listed(id: ChunkId, level: number | undefined): AsyncGenerator<ContentChunk> {
+  /** `said`: what the page above says of this one. */
+  async *#listed(
+    id: ChunkId,
+    said: { readonly level: number; readonly bytes: number } | undefined,
+  ): AsyncGenerator<ContentChunk> {
     const bytes = new Uint8Array(await this.#chunks.read('list', id, this.#signal));
     const page = decodeListPage(bytes);
     // Levels must fall by one, so that no page can lead back to itself.
-    if (level !== undefined && page.level !== level) throw wrongLevel(id);
+    if (said !== undefined && page.level !== said.level) throw wrongLevel(id);
+    if (said !== undefined && sumOf(page.lengths) !== said.bytes) throw wrongSum(id);
     for (let at = 0; at < page.count; at++) {
       const child = page.ids.subarray(at * 32, at * 32 + 32);
-      if (page.level > 0) yield* this.#listed(child, page.level - 1);
-      else yield { id: child, length: page.lengths[at] ?? 0 };
+      const length = page.lengths[at] ?? 0;
+      if (page.level > 0) yield* this.#listed(child, { level: page.level - 1, bytes: length });
+      else yield { id: child, length };
     }
   }
 
   async *#below(
     id: ChunkId,
-    level: number | undefined,
+    said: Said | undefined,
     after: string,
   ): AsyncGenerator<readonly TreeEntry[]> {
-    const page = await this.#page(id);
-    if (level !== undefined && page.level !== level) throw wrongLevel(id);
+    const page = await this.#page(id, said);
     if (isLeafPage(page)) {
       // Those of one page were found in order when it was decoded.
       const [first] = page.entries;
@@ -93,16 +103,25 @@ export class TreeReader {
     }
     let last = after;
     for (const child of page.children) {
-      for await (const entries of this.#below(child.id, page.level - 1, last)) {
+      const { id: below, firstName } = child;
+      const saidBelow = { level: page.level - 1, firstName };
+      for await (const entries of this.#below(below, saidBelow, last)) {
         last = entries.at(-1)?.name ?? last;
         yield entries;
       }
     }
   }
 
-  async #page(id: ChunkId): Promise<TreePage> {
+  /** Level and first name must be what the page above says: no page can lead back to itself. */
+  async #page(id: ChunkId, said: Said | undefined): Promise<TreePage> {
     // A copy, because the block it lies in may be dropped while the page is in use.
-    return decodeTreePage(new Uint8Array(await this.#chunks.read('tree', id, this.#signal)));
+    const bytes = new Uint8Array(await this.#chunks.read('tree', id, this.#signal));
+    const page = decodeTreePage(bytes);
+    if (said === undefined) return page;
+    if (page.level !== said.level) throw wrongLevel(id);
+    const first = isLeafPage(page) ? page.entries[0]?.name : page.children[0]?.firstName;
+    if (first !== said.firstName) throw wrongFirstName(id);
+    return page;
   }
 }
 
@@ -134,11 +153,23 @@ function checkSize({ inline, size }: TreeEntry, chunkBytes: number): void {
   );
 }
 
-function tooDeep(id: ChunkId): VersionsError {
+function sumOf(lengths: readonly number[]): number {
+  return lengths.reduce((sum, length) => sum + length, 0);
+}
+
+function wrongSum(id: ChunkId): VersionsError {
   return new VersionsError(
     'Corrupt',
-    'TREE_TOO_DEEP',
-    `The pages of tree ${toHex(id).slice(0, 16)} are nested too deep`,
+    'LIST_LENGTH',
+    `The lengths in list page ${toHex(id).slice(0, 16)} do not add up to what its parent says`,
+  );
+}
+
+function wrongFirstName(id: ChunkId): VersionsError {
+  return new VersionsError(
+    'Corrupt',
+    'PAGE_FIRST_NAME',
+    `Page ${toHex(id).slice(0, 16)} does not begin with the name that its parent says`,
   );
 }
 
