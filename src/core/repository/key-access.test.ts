@@ -30,7 +30,7 @@ describe('a password', () => {
   it('is tried on the cheapest objects first, and on so many only', async () => {
     const set = await mirrorWith([...strangers, [password('mine'), cheap]]);
     const open = (text: string, costMax: number) =>
-      unlock(set, repository, 1, password(text), costMax);
+      unlock(set, { repository, suite: 1 }, password(text), costMax);
     expect((await open('mine', 1)).repositoryKeys(1).suite).toBe(1);
     await expect(open('wrong', 64 + 128 * 11)).rejects.toMatchObject({
       kind: 'Denied',
@@ -41,13 +41,13 @@ describe('a password', () => {
 
   it('that many others stand before is found within the limit', async () => {
     const set = await mirrorWith([...strangers, [password('mine'), { ...cheap, memoryKiB: 256 }]]);
-    const opened = await unlock(set, repository, 1, password('mine'));
+    const opened = await unlock(set, { repository, suite: 1 }, password('mine'));
     expect(opened.repositoryKeys(1).suite).toBe(1);
   });
 
   it('of others holds up no key file', async () => {
     const key: Secret = { kind: 'key', key: new Uint8Array(32).fill(5) };
     const set = await mirrorWith([...strangers, [key, cheap]]);
-    expect((await unlock(set, repository, 1, key, 1)).repositoryKeys(1).suite).toBe(1);
+    expect((await unlock(set, { repository, suite: 1 }, key, 1)).repositoryKeys(1).suite).toBe(1);
   });
 });

@@ -52,8 +52,7 @@ const triesCostMax = 1024 * defaultKdfCosts.passes * defaultKdfCosts.memoryKiB;
  */
 export async function unlock(
   mirrors: MirrorSet,
-  repository: RepositoryId,
-  suite: Suite,
+  { repository, suite }: { readonly repository: RepositoryId; readonly suite: Suite },
   source: SecretSource,
   costMax: number = triesCostMax,
 ): Promise<MasterBundle> {

@@ -170,7 +170,7 @@ export async function readConfigAndKeys(
   if (decoded === undefined)
     throw new VersionsError('Internal', 'CONFIG_UNREAD', 'The config was not read');
   const { repository, suite } = decoded.config;
-  const bundle = await unlock(mirrors, repository, suite, secret);
+  const bundle = await unlock(mirrors, { repository, suite }, secret);
   return { config: decoded, bundle };
 }
 
