@@ -118,7 +118,7 @@ it('a bucket that is deleted in mid-run is one clear error, and made anew nothin
   expect(exitErrorIn(outcome)).toMatchObject({
     code: expect.stringMatching(/QUORUM_LOST|STORE_ABSENT/),
   });
-  expect(Date.now() - began).toBeLessThan(60_000);
+  expect(Date.now() - began).toBeLessThan(200_000);
   await makeBucket(versitygw, bucket);
   const again = await machine.run(['backup', 'data', '--json']);
   // Nothing of the repository is there: it is never taken for a mirror that lost everything.
