@@ -76,6 +76,7 @@ def parse_records(plain):
 
 def _check_record(record):
     kind = field(record, "type", str)
+    require(record.get("optional", True) is True, "a mark is false instead of absent")
     if kind == "lineage":
         reason = field(record, "reason", str)
         require(reason in ("init", "rebuild", "take-over", "copy", "clone"), "its reason is unknown")
@@ -206,25 +207,14 @@ def read_history(entries):
         if not history.entries or _rank(chain) > _rank(history.entries):
             history.entries = chain
         for entry in following.get(chain[-1].name, []):
-            _check_link(chain[-1], entry)
-            waiting.append([*chain, entry])
+            if entry.number == chain[-1].number + 1:
+                waiting.append([*chain, entry])
     _apply(history)
     return history
 
 
 def _rank(chain):
-    return chain[-1].number, chain[-1].time
-
-
-def _check_link(before, entry):
-    require(before.number + 1 == entry.number, f"{entry.key} does not follow the one before")
-    first = entry.records[0] if entry.records else {}
-    begins = first.get("type") == "lineage"
-    require(begins == (before.lineage != entry.lineage), f"{entry.key} begins no lineage")
-    if begins:
-        parent = first["parent"]
-        expected = {"lineage": before.lineage, "number": before.number, "hash": before.name}
-        require(parent == expected, f"{entry.key} names another parent")
+    return chain[-1].number, chain[-1].time, chain[-1].name
 
 
 def _apply(history):

@@ -81,6 +81,7 @@ def _check_value(key, value):
         require(is_bytes(value, 16), "a file id is malformed")
     elif key == 14:
         require(type(value) is bytes and len(value) <= 65536, "a target is malformed")
+        require(0 not in value, "a target holds a NUL")
     elif key == 16:
         require(type(value) is list and len(value) == 2, "a device is malformed")
         require(all(is_number(n, 0, UINT32_MAX) for n in value), "a device is malformed")
@@ -96,6 +97,7 @@ def check_xattrs(pairs):
     for pair in pairs:
         require(type(pair) is list and len(pair) == 2, "extended attributes are malformed")
         require(type(pair[0]) is bytes and type(pair[1]) is bytes, "an attribute is malformed")
+        require(pair[0] != b"" and 0 not in pair[0], "the name of an attribute is malformed")
         require(before is None or before < pair[0], "extended attributes are not in order")
         before = pair[0]
 

@@ -9,7 +9,7 @@ import keys
 import objects
 import packs
 import trees
-from damage import require
+from damage import Damage, require
 from journal import (
     parse_checkpoint,
     parse_checkpoint_runs,
@@ -25,8 +25,15 @@ KEY = bytes([0x20]) * 32
 
 def read_vectors(page):
     """The values in the page by their names."""
+    found = read_block(page, "## 14.")
+    text = {"boundaries", "key-file"}
+    return {name: v if name in text else bytes.fromhex(v) for name, v in found.items()}
+
+
+def read_block(page, heading):
+    """The values below a heading as they stand there, by their names."""
     with open(page, encoding="utf-8") as file:
-        block = file.read().split("## 14.")[1].split("```text\n")[1].split("```")[0]
+        block = file.read().split(heading)[1].split("```text\n")[1].split("```")[0]
     found, name = {}, None
     for line in block.splitlines():
         if not line.startswith(" "):
@@ -34,8 +41,7 @@ def read_vectors(page):
             found[name] = ""
         else:
             found[name] += line.strip()
-    text = {"boundaries", "key-file"}
-    return {name: v if name in text else bytes.fromhex(v) for name, v in found.items()}
+    return found
 
 
 class Vectors:
@@ -43,6 +49,7 @@ class Vectors:
 
     def __init__(self, page):
         self._all = read_vectors(page)
+        self._refusals = read_block(page, "## 15.")
         self._unused = set(self._all)
         self._config = objects.parse_config(self._take("config"))
         self._bundle = keys.Bundle(self._take("bundle"), REPOSITORY)
@@ -214,8 +221,50 @@ class Vectors:
         same((first["kind"], first["mirror"], second.get("object")), ("healed", b"\x10" * 16, None))
         same(record["optional"], True)
 
+    def check_refusals(self):
+        """Section 15; a trailer is read only with its pack, and its hash would be wrong anyway."""
+        readers = {
+            "cbor": cbor.decode,
+            "entry": lambda data: trees.check_entry(cbor.decode(data)),
+            "tree page": lambda data: self._page_reader(data).directory(b""),
+            "list page": lambda data: self._page_reader(data).content({9: 5, 13: b""}),
+            "chunk table": lambda data: packs.parse_chunk_table(data, 118),
+            "header": lambda data: objects.parse_header(data, (objects.DATA_PACK,)),
+            "records": lambda data: parse_records(b"\x00" + len(data).to_bytes(4, "little") + data),
+        }
+        taken = []
+        for name, value in self._refusals.items():
+            reader = readers.get(name.split(":")[0])
+            if reader is None:
+                same(name.split(":")[0], "trailer")
+            elif not refuses(reader, bytes.fromhex(value)):
+                taken.append(name)
+        same(taken, [])
+        require(len(self._refusals) > 60, "there are too few cases")
+
+    def _page_reader(self, data):
+        return trees.TreeReader(OnePage(data), self._bundle)
+
     def check_that_all_were_used(self):
         same(sorted(self._unused), [])
+
+
+class OnePage:
+    """Gives the same page whatever it is asked for."""
+
+    def __init__(self, data):
+        self._data = data
+
+    def read(self, *_):
+        return self._data
+
+
+def refuses(reader, data):
+    try:
+        reader(data)
+    except Damage:
+        return True
+    return False
 
 
 def same(found, expected):

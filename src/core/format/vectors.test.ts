@@ -533,8 +533,10 @@ function writeVectors(made: ReadonlyMap<string, string>): void {
     ...(value.match(/.{1,120}/g) ?? []).map((part) => `  ${part}`),
   ]);
   const text = readFileSync(page, 'utf8');
-  const [before] = text.split('```text\n', 1);
-  if (before === undefined || !before.includes('## 14.'))
-    throw new Error('Section 13 has no block');
-  writeFileSync(page, `${before}\`\`\`text\n${lines.join('\n')}\n\`\`\`\n`);
+  const block = /(## 14\.[^]*?```text\n)[^]*?```/;
+  if (!block.test(text)) throw new Error('Section 14 has no block');
+  writeFileSync(
+    page,
+    text.replace(block, (_, before: string) => `${before}${lines.join('\n')}\n\`\`\``),
+  );
 }

@@ -1,11 +1,16 @@
-import type { ObjectHash } from '../base/index.ts';
+import { checkpointPayloadBytesMax, type ObjectHash } from '../base/index.ts';
 import { isVersionsError } from '../errors/index.ts';
-import { decodeEntryObject, type CheckpointPart, type CheckpointRecord } from '../format/index.ts';
+import {
+  decodeEntryObject,
+  objectHashOf,
+  type CheckpointPart,
+  type CheckpointRecord,
+} from '../format/index.ts';
 import { eachAtOnce } from '../verify/index.ts';
 import { CheckpointEntries } from './checkpoint-entries.ts';
 import { openEntry } from './entry-codec.ts';
 import { type HistoryOptions, type ListedEntry, readEntry } from './list-entries.ts';
-import { entryKey } from './object-keys.ts';
+import { entryKey, payloadKey } from './object-keys.ts';
 
 /** Journals of fewer entries are read entry by entry. */
 const entriesFew = 32;
@@ -70,6 +75,20 @@ export class EntrySource {
       if (found === undefined) throw error;
       return found;
     }
+  }
+
+  /**
+   * As `read`, for an entry that shall count: one whose payload object no mirror has whole says
+   * nothing. What comes back has it only if it is small.
+   */
+  async readWhole(entry: ListedEntry): Promise<ReadEntry> {
+    const read = await this.read(entry);
+    const { payload: name } = decodeEntryObject(read.bytes);
+    if (name === undefined || read.payload !== undefined) return read;
+    const { mirrors, signal } = this.#options;
+    const accept = (bytes: Uint8Array): boolean => objectHashOf(bytes) === name;
+    const payload = await mirrors.get(payloadKey(name), { accept, signal });
+    return payload.byteLength > checkpointPayloadBytesMax ? read : { ...read, payload };
   }
 
   async #fromRuns(entry: ListedEntry): Promise<ReadEntry | undefined> {

@@ -11,7 +11,8 @@ const readsAtOnce = 16;
 
 /**
  * The longest valid history that the mirrors hold between them, entry by entry, oldest first. Each
- * entry is read from a run of a checkpoint that holds it, or from whichever mirror has it whole.
+ * entry is read from a run of a checkpoint that holds it, or from whichever mirror has it whole. One
+ * without its payload object counts as missing: what it says is lost.
  * Entries that lie behind a gap or on a shorter branch are reported and left out.
  */
 export async function* readHistory(options: HistoryOptions): AsyncGenerator<EntryRow> {
@@ -23,7 +24,9 @@ export async function* readHistory(options: HistoryOptions): AsyncGenerator<Entr
     : withoutGap(byNumber);
   let previous: ObjectHash = noHash;
   let number = 1;
-  for await (const [listed, read] of readAhead(chain, readsAtOnce, (entry) => source.read(entry))) {
+  for await (const [listed, read] of readAhead(chain, readsAtOnce, (entry) =>
+    source.readWhole(entry),
+  )) {
     options.signal?.throwIfAborted();
     if ('error' in read) {
       if (!isVersionsError(read.error, 'Corrupt', 'NotFound')) throw read.error;
@@ -87,7 +90,7 @@ async function longestChain(
     const next: typeof ends = new Map();
     for (const entry of byNumber.get(number) ?? []) {
       try {
-        const { previous, time } = decodeEntryObject((await source.read(entry)).bytes);
+        const { previous, time } = decodeEntryObject((await source.readWhole(entry)).bytes);
         const follows = number === 1 ? previous === noHash : ends.has(previous);
         if (!follows) continue;
         next.set(entry.hash, { entry, before: previous, time });
