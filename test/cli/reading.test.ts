@@ -108,7 +108,7 @@ describe('ls', () => {
         '/dev/null',
       ],
       {
-        env: { ...process.env, HOME: machine.home },
+        env: { PATH: process.env['PATH'], TERM: 'xterm', HOME: machine.home },
         encoding: 'utf8',
       },
     );
