@@ -7,7 +7,7 @@ import { safeText } from './safe-text.ts';
 const linesMax = 100;
 
 /** Shows what is going to be done, before it is. */
-export function showHealPlan({ items, tripped }: HealPlan, output: Output): void {
+export function showHealPlan({ items, tripped, unchosen }: HealPlan, output: Output): void {
   const halted = new Set(tripped.map(({ mirror }) => mirror.name));
   let lines = 0;
   for (const { key, targets, sources } of items) {
@@ -27,4 +27,8 @@ export function showHealPlan({ items, tripped }: HealPlan, output: Output): void
   if (lines > linesMax) output.line(`… and ${formatCounted(lines - linesMax, 'more')}`);
   for (const name of halted)
     output.line(`halt        ${safeText(name)}: too much is wrong at once`);
+  if (unchosen > 0) {
+    const what = formatCounted(unchosen, 'other copy', 'other copies');
+    output.line(`leave       ${what} not chosen by --mirror or --pack, and not good either`);
+  }
 }

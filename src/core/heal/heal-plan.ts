@@ -2,7 +2,7 @@ import type { ObjectHash } from '../base/index.ts';
 import { quarantinedKey } from '../format/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import type { FindingKind } from '../monitor/index.ts';
-import type { ListedMirror, StrayCopy, VerifyMirrorsResult } from '../verify/index.ts';
+import type { BadCopy, ListedMirror, StrayCopy, VerifyMirrorsResult } from '../verify/index.ts';
 import type { QuarantinedCopy } from './find-good-bytes.ts';
 
 /** One object of which some copies are not good, and what is to be done about it. */
@@ -26,6 +26,8 @@ export interface TrippedMirror {
 export interface HealPlan {
   readonly items: readonly HealItem[];
   readonly tripped: readonly TrippedMirror[];
+  /** Bad copies that the choice leaves out. */
+  readonly unchosen: number;
   readonly quarantined: ReadonlyMap<string, readonly QuarantinedCopy[]>;
   readonly strays: readonly StrayCopy[];
   /** The SHA-256 of every object that the mirrors must hold. */
@@ -53,12 +55,14 @@ export function planHeal(result: VerifyMirrorsResult, choice: HealChoice = {}): 
   const tripped = choice.noBreaker === true ? [] : trippedMirrors(result);
   const byKey = Map.groupBy(result.bad, ({ object }) => object.key);
   const items: HealItem[] = [];
+  let unchosen = 0;
   for (const [key, copies] of byKey) {
     // A mirror's marker is its own: nobody else has it.
-    if (key === 'mirror' || (choice.object && !key.includes(choice.object))) continue;
+    if (key === 'mirror') continue;
+    const chosen = copies.filter((copy) => isChosen(copy, choice));
+    unchosen += copies.length - chosen.length;
     const bad = new Set(copies.map(({ mirror }) => mirror.id));
-    const targets = copies
-      .filter(({ mirror }) => choice.mirror === undefined || mirror.name === choice.mirror)
+    const targets = chosen
       // What is missing is not written over, however much it is.
       .filter((copy) => copy.kind === 'missing' || !tripped.some(isOf(copy.mirror)))
       .map(({ mirror, kind }) => ({ mirror, kind }));
@@ -69,7 +73,15 @@ export function planHeal(result: VerifyMirrorsResult, choice: HealChoice = {}): 
   }
   items.sort((a, b) => rankOf(a) - rankOf(b) || (a.key < b.key ? -1 : 1));
   const { strays, hashes } = result;
-  return { items, tripped, quarantined: quarantinedIn(listed), strays, hashes };
+  return { items, tripped, unchosen, quarantined: quarantinedIn(listed), strays, hashes };
+}
+
+function isChosen(
+  { mirror, object }: BadCopy,
+  choice: Pick<HealChoice, 'mirror' | 'object'>,
+): boolean {
+  const isMirror = choice.mirror === undefined || mirror.name === choice.mirror;
+  return isMirror && (choice.object === undefined || object.key.includes(choice.object));
 }
 
 function isOf(mirror: Mirror): (tripped: TrippedMirror) => boolean {

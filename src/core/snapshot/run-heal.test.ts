@@ -265,3 +265,22 @@ describe('a marker', () => {
     expect(statSync(markerOf(1)).mode & 0o777).toBe(0);
   });
 });
+
+describe('what was not chosen', () => {
+  it('is left alone and counted, whether by mirror or by object', async () => {
+    const [pack = ''] = packs;
+    const { summary: name } = await repository.use(true, ({ state }) => state.packs.all());
+    const tree = name.find(({ kind }) => kind === 'tree')?.name ?? '';
+    const treeKey = `packs/${tree.slice(0, 2)}/${tree}`;
+    rmSync(join(repository.mirror(1), pack));
+    rmSync(join(repository.mirror(2), treeKey));
+    const none = await heal({ mirror: 'm1', object: treeKey });
+    expect(none.summary).toMatchObject({ mended: 0, left: 0, unchosen: 2, findings: 2 });
+    const first = await heal({ mirror: 'm1' });
+    expect(first.summary).toMatchObject({ mended: 1, left: 0, unchosen: 1 });
+    expect(existsSync(join(repository.mirror(2), treeKey))).toBe(false);
+    const second = await heal({ object: treeKey });
+    expect(second.summary).toMatchObject({ mended: 1, left: 0, unchosen: 0, findings: 1 });
+    expect((await heal()).summary).toMatchObject({ mended: 0, unchosen: 0, findings: 0 });
+  });
+});

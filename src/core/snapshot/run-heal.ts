@@ -40,6 +40,8 @@ export interface HealSummary {
   readonly bytesRead: number;
   readonly mended: number;
   readonly left: number;
+  /** Bad copies outside of what was chosen: nothing was done about them. */
+  readonly unchosen: number;
   /** Objects that no mirror at hand has, and that could not be put together. */
   readonly lost: number;
   readonly bytesWritten: number;
@@ -99,6 +101,7 @@ export async function runHeal(
     bytesRead: result.bytesRead,
     mended: healed?.mended ?? 0,
     left: healed?.left ?? 0,
+    unchosen: plan.unchosen,
     lost: healed?.lost.length ?? 0,
     bytesWritten: healed?.bytesWritten ?? 0,
     salvaged,
