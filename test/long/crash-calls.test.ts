@@ -1,20 +1,12 @@
 import { spawn } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertRestores, assertSound, type TreeImage } from '../support/assert-sound.ts';
 import type { CrashOperation, CrashOrder } from '../support/crash-child.ts';
-import { copiedCatalogUrl } from '../support/copied-catalog-url.ts';
+import { asItIsNow, prepareFor } from '../support/crash-world.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { createTestRepository, type TestRepository } from '../support/test-repository.ts';
 import { treeImage } from '../support/tree-image.ts';
@@ -101,35 +93,6 @@ function everyOf(every: number): number {
   return Number(process.env['VERSIONS_TEST_EVERY'] ?? every);
 }
 
-/** What an operation is there for, before it begins. */
-function prepare(repository: TestRepository, operation: CrashOperation): void {
-  if (operation === 'connect') {
-    rmSync(repository.catalogFile);
-    rmSync(repository.path('cache'), { recursive: true });
-  }
-  if (operation === 'rebuild') {
-    for (const number of [1, 2])
-      rmSync(`${repository.mirror(number)}/journal`, { recursive: true });
-    rmSync(repository.catalogFile);
-  }
-  if (operation !== 'heal' && operation !== 'mirror-sync') return;
-  const packs = readdirSync(repository.mirror(2), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /^packs\/..\/[0-9a-f]{64}$/.test(name))
-    .sort();
-  for (const [at, name] of packs.entries()) {
-    const path = join(repository.mirror(2), name);
-    if (at % 2 === 0) rmSync(path);
-    else if (operation === 'heal') flipByte(path);
-  }
-}
-
-function flipByte(path: string): void {
-  const bytes = readFileSync(path);
-  const at = bytes.length >> 1;
-  bytes[at] = (bytes[at] ?? 0) ^ 1;
-  writeFileSync(path, bytes);
-}
-
 /** What somebody does whose operation was cut short: the same again. */
 const isDoneAgain: ReadonlySet<CrashOperation> = new Set([
   'take-over',
@@ -156,7 +119,7 @@ describe.each(cases)('killed at every call of $name', ({ operation, snapshots, e
       images.set(summary.snapshotId ?? '', treeImage(source));
       changeSource(source, made);
     }
-    prepare(repository, operation);
+    prepareFor(repository, operation);
     world = { repository, images };
     using probe = copyOf(world.repository);
     calls = (await run(orderOf(probe, operation, 0))) ?? 0;
@@ -218,17 +181,6 @@ async function assertHolds(
     findings: 0,
     problems: [],
   });
-}
-
-/** The repository with the mirror that was added, or with its catalog where that was copied to. */
-function asItIsNow(repository: TestRepository, operation: CrashOperation): TestRepository {
-  if (operation === 'copy') {
-    const cacheDir = repository.path('cache-2');
-    return repository.with({ catalog: copiedCatalogUrl(repository.root), cacheDir });
-  }
-  if (operation !== 'mirror-add') return repository;
-  const { mirrors } = repository.places;
-  return repository.with({ mirrors: [...mirrors, { name: 'm3', url: repository.mirror(3) }] });
 }
 
 /** A restore that was killed goes on in the same target. */

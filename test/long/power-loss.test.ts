@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { assertSound, type TreeImage } from '../support/assert-sound.ts';
 import type { CrashOperation, CrashOrder } from '../support/crash-child.ts';
+import { asItIsNow, prepareFor } from '../support/crash-world.ts';
 import { cutPower, type PowerCut, powerLosses, readPowerLog } from '../support/power-loss.ts';
 import type { PowerEvent, PowerOrder } from '../support/power-record.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
@@ -11,7 +12,7 @@ import { createTestRepository, type TestRepository } from '../support/test-repos
 import { treeImage } from '../support/tree-image.ts';
 
 /**
- * The power goes while a backup runs: of what was not fsynced, files and names alike, nothing, all
+ * The power goes while an operation runs: of what was not fsynced, files and names alike, nothing, all
  * or anything has reached the disk. The order in which `node:fs` was called is recorded once, and
  * looked at cut off at many places; by hand at all: `VERSIONS_TEST_EVERY=1`.
  */
@@ -51,6 +52,7 @@ async function recordRun(
     writeFileSync(`${source}/sub/small`, random.bytes(30_000));
     writeFileSync(`${source}/new`, random.bytes(300_000));
   }
+  prepareFor(before, operation);
   // It runs in a copy, so that what was there before stays as it was.
   const copy = before.at(copyOf(before.root, []));
   const log = `${before.root}.power`;
@@ -102,7 +104,7 @@ async function failureAfter(recorded: Recorded, cut: PowerCut): Promise<string |
   using repository = before.at(copyOf(before.root, events, cut));
   try {
     if (operation !== 'backup') runChild(repository, { operation, source });
-    await assertSound(repository, { source, images });
+    await assertSound(asItIsNow(repository, operation), { source, images });
     return undefined;
   } catch (error) {
     return `cut after event ${cut.after} of ${events.length}, ${cut.loss} of the rest: ${String(error)}`;
@@ -123,6 +125,9 @@ describe.each([
   ['the first backup', 'backup', 0],
   ['an incremental backup', 'backup', 1],
   ['connect --take-over', 'take-over', 1],
+  ['heal', 'heal', 1],
+  ['mirror sync', 'mirror-sync', 1],
+  ['mirror add', 'mirror-add', 1],
 ] as const)('the power goes in %s', (_name, operation, snapshots) => {
   it('and nothing is lost', { timeout: 3_600_000 }, async () => {
     process.stdout.write(`seed ${seed}\n`);

@@ -65,6 +65,8 @@ class Planner {
   /** Undefined once it was called, or if it is not to be. */
   #begin: ((uses: ChunkUses) => void) | undefined;
   #visited = 0;
+  /** Entries with inode flags, which are not set: what is immutable could not be restored over. */
+  #flaggedCount = 0;
 
   constructor(work: RestoreWork, plan: RestorePlan, begin: (uses: ChunkUses) => void) {
     const { include, exclude, snapshot } = work.options;
@@ -90,6 +92,14 @@ class Planner {
       await this.#walk(this.#frame(path, rootRelative, entry, entry.tree, undefined, included));
     }
     await this.#contents.finish();
+    this.#tellFlags();
+  }
+
+  #tellFlags(): void {
+    if (this.#flaggedCount === 0) return;
+    this.#work.context.monitor.note(
+      `Inode flags (immutable, append-only, …) are recorded and not set: ${this.#flaggedCount} of what is restored had some`,
+    );
   }
 
   async #walk(root: Frame): Promise<void> {
@@ -214,6 +224,7 @@ class Planner {
   }
 
   async #addDirectory(relative: ByteString, entry: TreeEntry): Promise<void> {
+    if (entry.flags !== undefined) this.#flaggedCount += 1;
     const extra = entry.xattrsRef ? await largeXattrs(this.#work, relative, entry) : noBytes;
     this.#plan.directories.add(relative, encodeEntry(entry), { extra });
   }
@@ -259,6 +270,7 @@ class Planner {
       reportProblem(this.#work, new VersionsError('Source', 'CONTENT_NOT_SAVED', message));
       return;
     }
+    if (entry.flags !== undefined) this.#flaggedCount += 1;
     if (entry.linkCount !== undefined && this.#isFurtherName(path, relative, entry)) return;
     if (entry.kind !== 'file') {
       counts.others += 1;
