@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.ts';
+import type { SnapshotId } from '../base/index.ts';
 import { MemoryCatalog } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import type { EventRecord } from '../format/index.ts';
+import type { EventRecord, SnapshotRecord } from '../format/index.ts';
 import { CollectingMonitor } from '../monitor/index.ts';
 import { eventsOfLedger, newEvents } from './fold-events.ts';
-import { RepositoryState } from './repository-state.ts';
+import { type CommittedSnapshot, RepositoryState } from './repository-state.ts';
 
 const event: EventRecord = { at: 1000, kind: 'healed', by: 'x', detail: '' };
 
@@ -80,6 +81,18 @@ describe('events of the ledger', () => {
     const { catalog, fold } = world();
     await catalog.ledger.addEvent(event);
     await catalog.ledger.addEvent(event);
+    expect(await fold()).toEqual([event]);
+  });
+
+  it('of a ledger that many share are asked for by the first backup of a day', async () => {
+    const { catalog, state, clock, fold } = world();
+    Object.assign(catalog, { isShared: true });
+    await catalog.ledger.addEvent(event);
+    expect(await fold()).toEqual([]);
+    const record: Pick<SnapshotRecord, 'finished'> = { finished: clock.now() };
+    state.snapshots.set('a1'.repeat(16) as SnapshotId, { record } as CommittedSnapshot);
+    expect(await fold()).toEqual([]);
+    await clock.sleep(86_400_000);
     expect(await fold()).toEqual([event]);
   });
 
