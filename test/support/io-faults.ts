@@ -48,6 +48,9 @@ const byDescriptor: readonly (readonly [string, Kind])[] = [
 const module = fs as unknown as Calls;
 
 wrap(module, 'openSync', (inner) => (...args) => {
+  // Whoever opens a directory lists it by calls that do not pass here.
+  const isDirectory = (Number(args[1]) & fs.constants.O_DIRECTORY) !== 0;
+  if (isDirectory) assertWell(args[0], 'read');
   const fd = Number(inner(...args));
   paths.set(fd, String(args[0]));
   return fd;
