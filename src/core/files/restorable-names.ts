@@ -1,4 +1,5 @@
 import { fsPath, type ByteString, type System } from '../base/index.ts';
+import { systemErrorCode } from '../errors/index.ts';
 import { lstatRaw, type FileStat } from './file-stat.ts';
 import { whyNotHeld } from './held-names.ts';
 import { byteSlice, joinPath } from './long-path.ts';
@@ -49,12 +50,23 @@ export class RestorableNames {
     const directory = byteSlice(at, 0, at.lastIndexOf('/') + 1);
     const name = byteSlice(at, directory.length);
     const taken = this.#aliases.of(parent, name, own, {
-      identity: (other) => lstatRaw(fsPath(joined(directory, other)), path),
+      identity: (other) => ifNameable(() => lstatRaw(fsPath(joined(directory, other)), path)),
       list: () => this.#list(joined(directory, dot)),
     });
     if (taken === undefined) return;
     const under = (relative: ByteString): ByteString => joinPath(this.#root, relative);
     throw nameTakenError(under(path), under(joinPath(parent, taken)));
+  }
+}
+
+/** What the file system cannot name, as too long or not in its alphabet, stands for nothing in it. */
+function ifNameable<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (['ENAMETOOLONG', 'EILSEQ', 'EINVAL'].includes(systemErrorCode(error) ?? ''))
+      return undefined;
+    throw error;
   }
 }
 

@@ -108,6 +108,15 @@ describe('RestoreTarget', () => {
     expect(() => target.makeDirectory(bytes('x'.repeat(256)))).toThrow(fails('TARGET_UNWRITABLE'));
   });
 
+  it('takes names again of which another spelling would be too long', () => {
+    const target = targetWith();
+    for (const name of ['ü'.repeat(127), 'ŉ'.repeat(127), 'ß'.repeat(127)]) {
+      const path = bytes(Buffer.from(name).toString('latin1'));
+      expect([target.makeDirectory(path), target.makeDirectory(path)]).toEqual(['made', 'existed']);
+      expect(target.lstat(path)?.kind).toBe('directory');
+    }
+  });
+
   it.each([
     '..',
     '.',
