@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { exitErrorIn, type JsonLine, Machine } from './machine.ts';
 
 let machine: Machine;
 let ids: string[];
-beforeEach(async () => {
+let kept: string;
+beforeAll(async () => {
   machine = new Machine();
   ids = [];
   await machine.run(['init', '--mirror', 'a=one', '--mirror', 'b=two', '--unsafe-no-encryption']);
@@ -15,8 +17,23 @@ beforeEach(async () => {
   await backup('--tag', 'one');
   await machine.write({ 'data/a.txt': 'second version\n' });
   await backup('--tag', 'two');
+  kept = mkdtempSync(join(tmpdir(), 'versions-kept-'));
+  keep(machine.root, kept);
 });
-afterEach(() => machine[Symbol.dispose]());
+afterEach(() => {
+  // Each test finds the machine as it was, in the same place.
+  rmSync(machine.root, { recursive: true });
+  keep(kept, machine.root);
+});
+afterAll(() => {
+  machine[Symbol.dispose]();
+  rmSync(kept, { recursive: true });
+});
+
+function keep(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  execFileSync('cp', ['-a', `${from}/.`, to]);
+}
 
 async function backup(...flags: string[]): Promise<void> {
   const { summary } = await machine.run(['backup', 'data', ...flags, '--json']);
