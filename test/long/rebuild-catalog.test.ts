@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { assertSound, type TreeImage } from '../../../test/support/assert-sound.ts';
-import { seededBytes } from '../../../test/support/seeded-random.ts';
+import { assertSound, type TreeImage } from '../support/assert-sound.ts';
+import { seededBytes } from '../support/seeded-random.ts';
 import {
   createTestRepository,
   type Reported,
   type TestRepository,
   testSecret,
-} from '../../../test/support/test-repository.ts';
-import { treeImage } from '../../../test/support/tree-image.ts';
-import { VersionsError } from '../errors/index.ts';
-import { CollectingMonitor } from '../monitor/index.ts';
-import { pieceTableBytes, trailerBytes, writePackEnd } from '../format/index.ts';
-import { openStore, RecordingStore } from '../store/index.ts';
-import { rebuildCatalog, type Rebuilt } from './index.ts';
+} from '../support/test-repository.ts';
+import { treeImage } from '../support/tree-image.ts';
+import { VersionsError } from '../../src/core/errors/index.ts';
+import { CollectingMonitor } from '../../src/core/monitor/index.ts';
+import { pieceTableBytes, trailerBytes, writePackEnd } from '../../src/core/format/index.ts';
+import { openStore, RecordingStore } from '../../src/core/store/index.ts';
+import { rebuildCatalog, type Rebuilt } from '../../src/core/rebuild/index.ts';
 
 let repository: TestRepository;
 let source: string;

@@ -17,12 +17,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { command } from '../bench/measure/command.ts';
-import { measure } from '../bench/measure/measure.ts';
-import { summarize } from '../bench/measure/statistics.ts';
-import { compareTrees } from '../bench/source/compare-trees.ts';
+import { command } from '../../bench/measure/command.ts';
+import { measure } from '../../bench/measure/measure.ts';
+import { summarize } from '../../bench/measure/statistics.ts';
+import { compareTrees } from '../../bench/source/compare-trees.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const mebibyte = 1 << 20;
 
 let folder = '';

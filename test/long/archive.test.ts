@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { S3Double } from '../support/s3-double/s3-double.ts';
 import { seededBytes } from '../support/seeded-random.ts';
 import { treeImage } from '../support/tree-image.ts';
-import { Machine, type Outcome } from './machine.ts';
+import { Machine, type Outcome } from '../cli/machine.ts';
 
 /** Data packs that a rule of the bucket moved to where they cannot be read at once. */
 let machine: Machine;

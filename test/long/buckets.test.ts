@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { S3Double } from '../support/s3-double/s3-double.ts';
-import { exitErrorIn, Machine, type Outcome } from './machine.ts';
+import { exitErrorIn, Machine, type Outcome } from '../cli/machine.ts';
 
 const accounts = [
   { accessKeyId: 'FIRSTID', secretAccessKey: 'first-hidden' },
