@@ -65,7 +65,7 @@ function apply({ file, from, to }: Change): void {
   );
 }
 
-function test({ test: targeted }: Mutation): {
+function test({ test: targeted, only }: Mutation): {
   readonly failed: boolean;
   readonly output: string;
   readonly seconds: number;
@@ -85,6 +85,7 @@ function test({ test: targeted }: Mutation): {
         VERSIONS_TEST_MODULES: join(place, 'modules'),
         VERSIONS_TEST_STEPS: values.steps,
         VERSIONS_TEST_SEED: values.seed,
+        ...(only && { VERSIONS_TEST_ONLY: only.join() }),
       },
     },
   );

@@ -12,6 +12,8 @@ export interface Mutation extends Change {
   readonly name: string;
   /** Rules behind it that would make up for it, and are taken away too. */
   readonly and?: readonly Change[];
+  /** What must happen for it to matter, and is rare among everything else. */
+  readonly only?: readonly string[];
   /** What finds it where the simulation cannot; run beside it. Arguments of vitest. */
   readonly test?: readonly string[];
 }
@@ -50,6 +52,7 @@ export const mutations: readonly Mutation[] = [
     file: 'repository/open-repository.ts',
     from: "if ((await catalog.getMeta(metaKeys.filling)) === 'yes') throw connectUnfinished();",
     to: '',
+    only: ['edit', 'backup', 'death in a take-over'],
   },
   {
     name: 'a pack is logged before it is stored',
@@ -127,6 +130,7 @@ export const mutations: readonly Mutation[] = [
         to: 'if (repository.packBytes > 0) continue;',
       },
     ],
+    only: ['edit', 'backup', 'death at the commit'],
   },
   {
     name: 'files that a killed run finished count though their chunks are not stored',

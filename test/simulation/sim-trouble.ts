@@ -60,3 +60,21 @@ function drawKill(random: SeededRandom): Pick<Trouble, 'killAt' | 'killCalls'> {
   if (place === undefined) return { killAt: 1 + random.below(callsMost), killCalls: '' };
   return { killAt: 1 + random.below(place.most), killCalls: place.calls };
 }
+
+/** A backup of something new is killed at the row that commits its snapshot, or near it. */
+export function atCommit(random: SeededRandom): Trouble {
+  // Before that row come that of the session and, after a run that died, that of what it left.
+  return { ...noTrouble, killAt: 2 + random.below(2), killCalls: 'append' };
+}
+
+/** A take-over is killed somewhere between the new catalog and the word that it is whole. */
+export function inTakeOver(random: SeededRandom): Trouble {
+  const places = [
+    { killCalls: 'setMeta', most: 5 },
+    { killCalls: 'append', most: 2 },
+    { killCalls: 'append', most: 2 },
+    { killCalls: 'put journal/', most: 3 },
+  ] as const;
+  const { killCalls, most } = places[random.below(places.length)] ?? places[0];
+  return { ...noTrouble, killAt: 1 + random.below(most), killCalls };
+}

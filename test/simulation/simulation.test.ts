@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
 import { Simulation } from './simulation.ts';
 
-const { VERSIONS_TEST_STEPS, VERSIONS_TEST_SEED } = process.env;
+const { VERSIONS_TEST_STEPS, VERSIONS_TEST_SEED, VERSIONS_TEST_ONLY } = process.env;
 const steps = Number(VERSIONS_TEST_STEPS ?? 1500);
 const seed = VERSIONS_TEST_SEED ?? String(Date.now());
 /** Unless somebody asks for a number of steps, a slow machine does fewer. */
 const secondsMax = VERSIONS_TEST_STEPS === undefined ? 100 : Number.POSITIVE_INFINITY;
+/** Names of what may happen, with commas between them. */
+const only = VERSIONS_TEST_ONLY === undefined ? undefined : new Set(VERSIONS_TEST_ONLY.split(','));
 /** A new world after so many. */
 const stepsPerWorld = 50;
 
@@ -20,7 +22,7 @@ it(
     for (; done < steps; done += stepsPerWorld) {
       if (performance.now() - began > secondsMax * 1000) break;
       const worldSeed = `${seed}/${done / stepsPerWorld}`;
-      using simulation = await Simulation.begin(worldSeed);
+      using simulation = await Simulation.begin(worldSeed, only);
       try {
         for (let step = 0; step < Math.min(stepsPerWorld, steps - done); step++) {
           await simulation.step();

@@ -5,7 +5,7 @@ import { entryKey } from '../../src/core/repository/index.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import type { Ailment } from './sim-mirror.ts';
 import { assertSame, editTree } from './sim-tree.ts';
-import { drawTrouble, noTrouble, type Trouble } from './sim-trouble.ts';
+import { atCommit, drawTrouble, inTakeOver, noTrouble, type Trouble } from './sim-trouble.ts';
 import {
   type Ended,
   type Image,
@@ -61,11 +61,14 @@ export class Simulation implements Disposable {
   /** Calls that failed may have left debts: until a sync, no second copy may be taken away. */
   #mayOwe = false;
   readonly #hashed: WeakSet<Uint8Array> = new WeakSet();
+  /** What may happen; anything, if it is not given. */
+  readonly #only: ReadonlySet<string> | undefined;
   readonly history: string[] = [];
   steps = 0;
   readonly counts: Map<string, number> = new Map();
 
-  private constructor(seed: string) {
+  private constructor(seed: string, only: ReadonlySet<string> | undefined) {
+    this.#only = only;
     this.#random = new SeededRandom(seed);
     const shape = shapes[this.#random.below(shapes.length)] ?? shapes[0];
     this.#world = new SimWorld(seed, shape);
@@ -73,8 +76,8 @@ export class Simulation implements Disposable {
     this.#machines.push(this.#owner);
   }
 
-  static async begin(seed: string): Promise<Simulation> {
-    const simulation = new Simulation(seed);
+  static async begin(seed: string, only?: ReadonlySet<string>): Promise<Simulation> {
+    const simulation = new Simulation(seed, only);
     const ended = await simulation.#world.init(simulation.#owner);
     if (ended.error !== undefined) throw ended.error;
     simulation.#edit(simulation.#owner);
@@ -112,7 +115,7 @@ export class Simulation implements Disposable {
   #drawAction(): readonly [string, () => Promise<void> | void] {
     // Somebody whose backup is refused does something about it, and so does one whose disk is gone.
     const [ails, isStuck] = [this.#ails, !this.#ownerIsWell];
-    const actions: readonly (readonly [number, string, () => Promise<void> | void])[] = [
+    const all: readonly (readonly [number, string, () => Promise<void> | void])[] = [
       [18, 'edit', () => this.#edit(this.#anyMachine())],
       [34, 'backup', () => this.#backup(this.#mostlyOwner(), this.#drawTrouble())],
       [6, 'two backups', () => this.#twoBackups()],
@@ -124,6 +127,8 @@ export class Simulation implements Disposable {
         () => this.#takeOver(this.#anyMachine(), this.#drawTrouble()),
       ],
       [4, 'rivals', () => this.#rivals()],
+      [isStuck ? 0 : 4, 'death in a take-over', () => this.#deathInTakeOver()],
+      [isStuck ? 0 : 4, 'death at the commit', () => this.#deathAtCommit()],
       [this.#machines.length < machinesMax ? 8 : 2, 'connect', () => this.#connect()],
       [ails ? 0 : 5, 'mirror ails', () => this.#letMirrorAil()],
       [ails ? 25 : 3, 'mirrors are well', () => this.#makeWell()],
@@ -135,6 +140,8 @@ export class Simulation implements Disposable {
       [6, 'fork', () => this.#fork()],
       [2, 'clock jumps', () => this.#world.clock.jump((this.#random.below(800) - 400) * day)],
     ];
+    const only = this.#only;
+    const actions = only === undefined ? all : all.filter(([, name]) => only.has(name));
     let number = this.#random.below(actions.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, name, action] of actions) {
       number -= weight;
@@ -234,14 +241,63 @@ export class Simulation implements Disposable {
     }
   }
 
+  /**
+   * A take-over is cut short, and nobody does it again: the machine before and the new one go on,
+   * at once or one after the other. Never may both of them write.
+   */
+  async #deathInTakeOver(): Promise<void> {
+    if (this.#ails || !this.#ownerIsWell) return;
+    const before = this.#owner;
+    const other = this.#machines.find((machine) => machine !== before) ?? this.#addMachine();
+    const ended = await this.#world.connect(other, true, inTakeOver(this.#random));
+    this.#note(other, ended);
+    if (ended.error !== undefined && !ended.killed) throw ended.error;
+    if (!ended.killed) this.#owner = other;
+    // How far it had come tells which of the two may write, if any.
+    this.#ownerIsWell = !ended.killed;
+    const writers = this.#random.below(2) === 0 ? [before, other] : [other, before];
+    for (const machine of writers) this.#edit(machine);
+    const begin = (machine: SimMachine): (() => Promise<void>) => {
+      const image = imageOfDirectory(machine.source);
+      const run = this.#world.backup(machine, noTrouble);
+      return async () => {
+        const written = await run;
+        this.#note(machine, written);
+        this.#promise(written, machine.source, image);
+        this.#assertExplained(machine, written);
+        if (written.value !== undefined) reported.push(machine.name);
+      };
+    };
+    const reported: string[] = [];
+    if (this.#random.below(2) === 0) {
+      for (const end of writers.map(begin)) await end();
+    } else for (const machine of writers) await begin(machine)();
+    if (reported.length > 1) throw new Error('Two machines write after a take-over was cut short');
+    if (this.#ownerIsWell && reported[0] !== other.name) throw new Error('No one writes');
+    await this.#takeOver(writers[0] ?? other, noTrouble);
+  }
+
+  /** A backup dies at the row of its commit; the next one finds nothing that has changed since. */
+  async #deathAtCommit(): Promise<void> {
+    const machine = this.#owner;
+    if (this.#ails || !this.#ownerIsWell) return;
+    this.#edit(machine);
+    await this.#backup(machine, atCommit(this.#random));
+    await this.#backup(machine, noTrouble);
+  }
+
+  #addMachine(): SimMachine {
+    const machine = this.#world.addMachine();
+    this.#machines.push(machine);
+    this.#edit(machine);
+    return machine;
+  }
+
   async #connect(): Promise<void> {
-    const machine =
-      this.#machines.length < machinesMax ? this.#world.addMachine() : this.#machines.at(-1);
+    const isNew = this.#machines.length < machinesMax;
+    const machine = isNew ? this.#addMachine() : this.#machines.at(-1);
     if (machine === undefined || machine === this.#owner) return;
-    if (!this.#machines.includes(machine)) {
-      this.#machines.push(machine);
-      this.#edit(machine);
-    } else this.#world.forget(machine, 'all');
+    if (!isNew) this.#world.forget(machine, 'all');
     const ended = await this.#world.connect(machine, false, this.#drawTrouble());
     this.#note(machine, ended);
     if (isUntroubled(ended) && !this.#ails && ended.error) throw ended.error;
@@ -470,8 +526,11 @@ export class Simulation implements Disposable {
       }
       if (this.#ails) return;
       const ids = [...this.#promised.keys()];
+      // The newest always: if something has just gone wrong, it is there.
+      let at = ids.length - 1;
       for (let left = Math.min(snapshotsRead, ids.length); left > 0; left--) {
-        const [id = ''] = ids.splice(this.#random.below(ids.length), 1);
+        const [id = ''] = ids.splice(at, 1);
+        at = this.#random.below(Math.max(1, ids.length));
         const [promised, snapshot] = [this.#promised.get(id), snapshots.get(id)];
         if (promised === undefined || snapshot === undefined) continue;
         const image = await imageOf(repository, snapshot, promised.source);
