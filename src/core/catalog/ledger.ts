@@ -1,4 +1,5 @@
 import type { MirrorId } from '../base/index.ts';
+import type { EventRecord } from '../format/index.ts';
 import type { Leases } from './leases.ts';
 
 export type CopyState = 'stored' | 'debt' | 'suspect' | 'damaged' | 'quarantined' | 'absent';
@@ -20,14 +21,8 @@ export interface LedgerCopy {
   readonly nextDue?: number | undefined;
 }
 
-export interface LedgerEvent {
-  readonly at: number;
-  readonly kind: string;
-  readonly mirror?: MirrorId | undefined;
-  readonly object?: string | undefined;
-  readonly by: string;
-  readonly detail: string;
-}
+/** The journal takes it in with the next backup, just as it is. */
+export type LedgerEvent = EventRecord;
 
 /** When one copy is to be verified next. */
 export interface NextDue {
