@@ -3,7 +3,12 @@ import { FakeClock } from '../../../test/support/fake-clock.ts';
 import type { SnapshotId } from '../base/index.ts';
 import { MemoryCatalog } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import type { EventRecord, SnapshotRecord } from '../format/index.ts';
+import {
+  decodeRecords,
+  encodeRecords,
+  type EventRecord,
+  type SnapshotRecord,
+} from '../format/index.ts';
 import { CollectingMonitor } from '../monitor/index.ts';
 import { eventsOfLedger, newEvents } from './fold-events.ts';
 import { type CommittedSnapshot, RepositoryState } from './repository-state.ts';
@@ -32,6 +37,16 @@ describe('events of the ledger', () => {
     expect(await fold()).toEqual([event]);
     await clock.sleep(5000);
     expect(await fold()).toEqual([{ ...event, at: 9000 }]);
+  });
+
+  it('do not keep the journal from being written, whatever time they bear', async () => {
+    const { catalog, fold } = world();
+    for (const at of [-1, Number.MIN_SAFE_INTEGER, 0, 1]) {
+      await catalog.ledger.addEvent({ ...event, at });
+    }
+    const folded = await fold();
+    expect(folded.map(({ at }) => at)).toEqual([0, 1]);
+    expect(decodeRecords(encodeRecords([{ type: 'events', events: folded }]))).toHaveLength(1);
   });
 
   it('are cut if they are long, and are the same ones afterwards', async () => {

@@ -31,8 +31,8 @@ export async function eventsOfLedger(
       const oldest = events.at(-1);
       if (events.length < limit || oldest === undefined || state.events.has(oldest)) break;
     }
-    // What is dated in the future is none, until then.
-    return events.filter(({ at }) => at <= now).toReversed();
+    // What is dated in the future is none, until then; the journal knows no time before 1970.
+    return events.filter(({ at }) => at >= 0 && at <= now).toReversed();
   } catch (error) {
     if (!isVersionsError(error) || isVersionsError(error, 'Internal') || signal?.aborted) {
       throw error;
