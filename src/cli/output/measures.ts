@@ -48,6 +48,15 @@ export function formatClock(durationMs: number): string {
   return `${hours}:${minutes.padStart(2, '0')}:${rest.padStart(2, '0')}`;
 }
 
+const hourMs = 3_600_000;
+
+/** `1:42`, `99:02:03`, then `5 days`; undefined where it would be a guess of years. */
+export function formatRemaining(remainingMs: number): string | undefined {
+  if (remainingMs < 100 * hourMs) return formatClock(remainingMs);
+  const days = Math.ceil(remainingMs / (24 * hourMs));
+  return days < 1000 ? `${days} days` : undefined;
+}
+
 /** `2026-11-01 12:00:00`, in local time or in UTC with a `Z`. */
 export function formatTime(timeMs: number, utc = false): string {
   const date = new Date(timeMs);
@@ -83,5 +92,5 @@ function powerOf(bytes: number): number {
 }
 
 function scaled(bytes: number, power: number): string {
-  return power === 0 ? String(bytes) : (bytes / 1024 ** power).toFixed(1);
+  return power === 0 ? String(Math.round(bytes)) : (bytes / 1024 ** power).toFixed(1);
 }

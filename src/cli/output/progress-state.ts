@@ -1,5 +1,12 @@
 import type { Counter } from '../../core/index.ts';
-import { formatBytes, formatBytesOf, formatClock, formatCount, formatCounted } from './measures.ts';
+import {
+  formatBytes,
+  formatBytesOf,
+  formatClock,
+  formatCount,
+  formatCounted,
+  formatRemaining,
+} from './measures.ts';
 import { RateWindow } from './rate-window.ts';
 
 /** Totals that grew less than this long ago may grow again: the scan still runs. */
@@ -75,6 +82,7 @@ export class ProgressState {
    */
   line({ exactBytes, width }: { readonly exactBytes: boolean; readonly width: number }): string {
     const { fraction, remainingMs } = this;
+    const remaining = remainingMs === undefined ? undefined : formatRemaining(remainingMs);
     const rate = this.#bytes.perSecond;
     const uploaded = this.get('bytesUploaded');
     const isKnown = fraction !== undefined;
@@ -86,7 +94,7 @@ export class ProgressState {
       ['bytes', this.#bytesText(isKnown, exactBytes)],
       ['rate', rate === undefined ? '' : `${formatBytes(rate)}/s`],
       ['uploaded', uploaded === 0 ? '' : `uploaded ${formatBytes(uploaded, exactBytes)}`],
-      ['left', remainingMs === undefined ? '' : `ETA ${formatClock(remainingMs)}`],
+      ['left', remaining === undefined ? '' : `ETA ${remaining}`],
       ['problems', this.problemCount === 0 ? '' : formatCounted(this.problemCount, 'problem')],
     ]);
     const text = (): string => [...parts.values()].filter((part) => part !== '').join('  ');

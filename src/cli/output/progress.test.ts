@@ -198,6 +198,13 @@ describe('what the line says', () => {
     expect(state.line(wide)).toMatch(/ETA 1:30 {2}1 problem$/);
   });
 
+  it('has whole numbers, however little is done in a second', () => {
+    const state = new ProgressState(0);
+    state.count('bytesTotal', 1e15);
+    run(state, 8, 0.3);
+    expect(state.line(wide)).toBe('[0:08]  0.0%  0.0/909.5 TiB  0 B/s');
+  });
+
   it('says nothing about the rest before enough was seen', () => {
     const state = new ProgressState(0);
     state.count('bytesTotal', 1e9);

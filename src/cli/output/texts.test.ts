@@ -6,6 +6,7 @@ import {
   formatCount,
   formatCounted,
   formatDuration,
+  formatRemaining,
   formatTime,
   isoTime,
   isoTimeOf,
@@ -49,6 +50,14 @@ describe('counts and times', () => {
       '1:02:03',
     ]);
     expect([-5, 9_000, 102_000].map(formatClock)).toEqual(['0:00', '0:09', '1:42']);
+    const hours = [0, 99.9, 100, 24 * 999, 24 * 999 + 1];
+    expect(hours.map((hour) => formatRemaining(hour * 3_600_000))).toEqual([
+      '0:00',
+      '99:54:00',
+      '5 days',
+      '999 days',
+      undefined,
+    ]);
   });
 
   it('are local or UTC, and never fail', () => {

@@ -213,6 +213,7 @@ describe('Results', () => {
         entries: Buffer.concat(entries),
         problems: [],
         bytesRead: 0,
+        bytesTold: 0,
         bytesNew: 0,
       },
       expected: files.map(({ directory: parent, name, fingerprint, racy }, at) =>

@@ -68,7 +68,10 @@ async function save(
   });
   writeSource(session.directory, source);
   using _reserve = new DiskReserve(session.directory, repository.random);
-  await using pool = repository.startWorkers((pack, release) => session.addPack(pack, release));
+  await using pool = repository.startWorkers({
+    onPack: (pack, release) => session.addPack(pack, release),
+    onRead: (bytes) => repository.monitor.count('bytesDone', bytes),
+  });
   const trees = new TreeStore(repository, (pack, release) => session.addPack(pack, release));
   const changes = new StateChanges(join(session.directory, 'state-changes'));
   const work = {

@@ -207,11 +207,11 @@ export class Repository implements AsyncDisposable {
   }
 
   /** A pool of workers that know this repository's keys and index. The index must be loaded. */
-  startWorkers(onPack?: WorkerPoolOptions['onPack'], threads: number = this.threads): WorkerPool {
+  startWorkers(options: Partial<Omit<WorkerPoolOptions, 'setup'>> = {}): WorkerPool {
     const { config, bundle } = this.#parts;
     return new WorkerPool({
-      threads,
-      onPack,
+      threads: this.threads,
+      ...options,
       setup: {
         keys: bundle.workerKeys(config.suite),
         repository: this.id,

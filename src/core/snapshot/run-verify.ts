@@ -65,7 +65,7 @@ export async function runVerify(
   context.monitor.at('verifying');
   await repository.loadIndex(context.signal);
   // Trees are walked here while the workers hash, each 2 GB/s: to start more takes longer.
-  await using pool = repository.startWorkers(undefined, Math.ceil(repository.threads / 2));
+  await using pool = repository.startWorkers({ threads: Math.ceil(repository.threads / 2) });
   const walk = level === 'quick' ? Promise.resolve(noLosses) : findLosses(repository, context);
   const [result, found] = await Promise.all([
     verify({ repository, pool, walk }, options, context),

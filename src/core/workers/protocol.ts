@@ -77,6 +77,8 @@ export interface StoreFilesResult {
   readonly entries: Uint8Array;
   readonly problems: readonly FileProblem[];
   readonly bytesRead: number;
+  /** What was told of huge files while they were read, those read again included. */
+  readonly bytesTold: number;
   /** Plaintext bytes of chunks that were new. */
   readonly bytesNew: number;
 }
@@ -298,4 +300,6 @@ export type FromWorker =
       readonly message: string;
     }
   | { readonly type: 'pack'; readonly pack: SealedPack }
+  /** So much more of a huge file is read: its task may take hours. */
+  | { readonly type: 'read'; readonly bytes: number }
   | { readonly type: 'block'; readonly task: StoreBlockTask };

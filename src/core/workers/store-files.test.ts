@@ -45,6 +45,7 @@ class Storing {
   readonly context: StoreFilesContext;
   /** Called each time a window of a large file is read. */
   onWindow: () => void = () => {};
+  readonly told: number[] = [];
 
   constructor() {
     const { keys, repository } = world;
@@ -79,6 +80,7 @@ class Storing {
       storeXattrs: () => expect.unreachable('No file has large attributes'),
       chunkBytesMin: chunker.min,
       checkStopped: () => this.onWindow(),
+      tell: (count) => this.told.push(count),
       window: Buffer.allocUnsafeSlow(3 * chunker.max),
     };
   }
@@ -214,6 +216,16 @@ describe('content', () => {
     const first = storing.runOne('file').entry;
     const second = new Storing().runOne('file', { states: [new Float64Array(6)] }).entry;
     expect(toHex(second.chunks ?? new Uint8Array(0))).toBe(toHex(first.chunks ?? noise(1)));
+  });
+
+  it('tells how far it is while it is read, if it is huge', () => {
+    write('large', noise(1 << 20));
+    storing.runOne('large');
+    expect(storing.told).toEqual([]);
+    write('huge', Buffer.alloc(33 << 20, 7));
+    storing.runOne('huge');
+    expect(storing.told.length).toBeGreaterThan(100);
+    expect(storing.told.reduce((sum, count) => sum + count, 0)).toBe(33 << 20);
   });
 
   it('that is known already is not stored again', () => {

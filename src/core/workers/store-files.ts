@@ -38,6 +38,8 @@ export interface StoreFilesContext {
   readonly chunkBytesMin: number;
   /** Throws `Cancelled` if the run is being cut short. */
   readonly checkStopped: () => void;
+  /** Called with what was read of huge files, as they are read. */
+  readonly tell: (bytes: number) => void;
   /** For files that must be cut; as large as memory allows, at least two of the largest chunks. */
   readonly window: Buffer;
 }
@@ -49,7 +51,13 @@ interface FileContent {
 }
 
 /** Reads, cuts and stores the files of a task; one bad file stops no other. */
-export function storeFiles(task: StoreFilesTask, context: StoreFilesContext): StoreFilesResult {
+export function storeFiles(task: StoreFilesTask, given: StoreFilesContext): StoreFilesResult {
+  let bytesTold = 0;
+  const tell = (bytes: number): void => {
+    bytesTold += bytes;
+    given.tell(bytes);
+  };
+  const context = { ...given, tell };
   const count = task.names.length;
   const outcomes = new Uint8Array(count);
   const entryLengths = new Uint32Array(count);
@@ -93,6 +101,7 @@ export function storeFiles(task: StoreFilesTask, context: StoreFilesContext): St
     entries: concat(entries),
     problems,
     bytesRead,
+    bytesTold,
     bytesNew: context.chunks.bytesNew - newBefore,
   };
 }
@@ -201,6 +210,7 @@ function readLarge(
     }
     if (end < window.byteLength && !last) continue;
     start = context.chunks.storeRange(window, start, end, { last, huge, chunks });
+    if (huge) context.tell(start);
     if (last) return { chunks, bytes: offset };
     window.copyWithin(0, start, end);
     end -= start;

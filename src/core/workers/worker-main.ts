@@ -103,6 +103,9 @@ class WorkerState {
       storeListPage: (page) => this.#storeSmall(page, 2),
       storeXattrs: (bytes) => this.#storeSmall(bytes, 0),
       chunkBytesMin: chunker.min,
+      tell: (bytes) => {
+        this.#post({ type: 'read', bytes });
+      },
       checkStopped: () => {
         if (Atomics.load(this.#counters, sharedCounters.stopped) === 0) return;
         throw new VersionsError('Cancelled', 'STOPPED', 'The run is being cut short');

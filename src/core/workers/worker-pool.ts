@@ -26,6 +26,8 @@ export interface WorkerPoolOptions {
    * buffer goes back to be used again, and workers that wait because too many packs do go on.
    */
   readonly onPack?: ((pack: SealedPack, release: () => void) => void) | undefined;
+  /** So many more bytes of a huge file were read; `bytesTold` of the result holds their sum. */
+  readonly onRead?: ((bytes: number) => void) | undefined;
 }
 
 interface Member {
@@ -54,6 +56,7 @@ export class WorkerPool implements AsyncDisposable {
   #members: readonly Member[] = [];
   readonly #tasks: Map<number, OpenTask> = new Map();
   readonly #onPack: WorkerPoolOptions['onPack'];
+  readonly #onRead: WorkerPoolOptions['onRead'];
   readonly #counters: Int32Array<SharedArrayBuffer> = new Int32Array(new SharedArrayBuffer(16));
   #lastNumber = 0;
   #failure: unknown;
@@ -62,6 +65,7 @@ export class WorkerPool implements AsyncDisposable {
   constructor(options: WorkerPoolOptions) {
     assert(options.threads >= 1, 'A worker pool has at least one thread');
     this.#onPack = options.onPack;
+    this.#onRead = options.onRead;
     this.#counters[sharedCounters.workers] = options.threads;
     this.threads = options.threads;
     this.#setup = options.setup;
@@ -176,6 +180,9 @@ export class WorkerPool implements AsyncDisposable {
           message.pack,
           once(() => this.#release(member, message.pack.buffer)),
         );
+        return;
+      case 'read':
+        this.#onRead?.(message.bytes);
         return;
       case 'block':
         this.#lend(message.task);
