@@ -16,6 +16,8 @@ export interface Row {
   readonly spread: Spread;
   readonly object: ObjectKind;
   readonly kind: DamageKind;
+  /** The machine has opened the repository before, and keeps what it was opened with. */
+  readonly isKept?: true;
 }
 
 /**
@@ -42,11 +44,12 @@ const inPlaces: ReadonlySet<DamageKind> = new Set([
 ]);
 
 /** With the keys, a machine has its catalog to mend from. */
-export function outcomeWithKey({ spread, object, kind }: Row): Outcome {
+export function outcomeWithKey({ spread, object, kind, isKept }: Row): Outcome {
   const isSame = spread === 'the same in all mirrors';
-  const isNeeded = object === 'key' || object === 'config';
-  // The config has gone where the marker was.
-  if (isSame && object === 'marker' && kind === 'swap two objects') return 'put together';
+  const isNeeded = (object === 'key' || object === 'config') && isKept !== true;
+  // The config has gone where the marker was: whatever is kept, no place shows what it is.
+  const isEither = object === 'marker' || object === 'config';
+  if (isSame && isEither && kind === 'swap two objects') return 'put together';
   if (isSame && fatal.has(kind)) {
     if (object === 'data pack' || object === 'tree pack') return 'lost';
     // With markers of another repository in all mirrors, nobody knows which is meant.
@@ -103,7 +106,7 @@ export function testRows(
 
 async function assertRow(world: DamageWorld, row: Row): Promise<void> {
   const outcome = outcomeWithKey(row);
-  const hurt = damage(world, row);
+  const hurt = await damage(world, row);
   await assertRestore(world, row, outcome);
   // What is read from three mirrors is read from two in the same way, by the rows of these.
   if (row.spread !== 'one of three mirrors') await assertHealed(world, row, hurt);
@@ -131,8 +134,12 @@ async function assertWhole(world: DamageWorld, { spread }: Row): Promise<void> {
 }
 
 /** Damages what the row says, in a world that is whole. Returns the paths of the bad copies. */
-function damage(world: DamageWorld, { spread, object, kind }: Row): readonly string[] {
+async function damage(
+  world: DamageWorld,
+  { spread, object, kind, isKept }: Row,
+): Promise<readonly string[]> {
   world.reset();
+  if (isKept === true) expect((await world.run('snapshots')).code).toBe(0);
   const target = world.target(object);
   const bad: string[] = [];
   const hurt = (mirror: number, what: DamageKind, key = target.key, place: 0 | 1 = 0): void => {
@@ -259,7 +266,7 @@ async function assertMendedByBackup(world: DamageWorld, { object }: Row): Promis
 
 /** Without keys and catalog: what every mirror lacks cannot be missed, all else is as above. */
 async function assertKeyless(world: DamageWorld, row: Row): Promise<void> {
-  const bad = new Set(damage(world, row));
+  const bad = new Set(await damage(world, row));
   const outcome = outcomeWithoutKey(row);
   const healed = await world.runKeyless('--level', 'data', '--heal');
   const exitCode = outcome === 'mended' ? 0 : outcome;

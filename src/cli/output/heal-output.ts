@@ -18,7 +18,9 @@ export function showHealPlan({ items, tripped, unchosen }: HealPlan, output: Out
       lines += 1;
       if (lines > linesMax) continue;
       const source =
-        from.length > 0 ? `from ${from.join(' or ')}` : 'from damaged copies, if they do';
+        from.length > 0
+          ? `from ${from.join(' or ')}`
+          : 'from what this machine keeps or damaged copies, if they do';
       output.line(
         `${how.padEnd(10)}  ${safeText(mirror.name)}: ${key} (${kind}) ${safeText(source)}`,
       );

@@ -20,6 +20,7 @@ import {
   packKey,
   prepareCatalog,
   startingAnew,
+  KeptOpening,
   readConfigAndKeys,
   type Context,
   type Repository,
@@ -87,7 +88,8 @@ async function makeCatalog(
   );
   let catalog: Catalog | undefined;
   try {
-    const unlocked = await readConfigAndKeys(mirrors, options.secret);
+    const kept = new KeptOpening(places.cacheDir, context.monitor);
+    const unlocked = await readConfigAndKeys(mirrors, options.secret, kept);
     const prepared = await prepareCatalog(places.catalog, true, context);
     ({ catalog } = prepared);
     forgetCaches(places.cacheDir);

@@ -9,6 +9,7 @@ import {
   findStrays,
   openMirrorSet,
   openPlaces,
+  KeptOpening,
   readConfigAndKeys,
   type Context,
   type Repository,
@@ -43,7 +44,8 @@ export async function verifyCatalog(
 ): Promise<VerifiedCatalog> {
   const stores = await openPlaces(places.mirrors, { create: false, readOnly: true }, context);
   await using mirrors = await openMirrorSet(stores, { readOnly: true, mirrorsMin: 1 }, context);
-  const unlocked = await readConfigAndKeys(mirrors, options.secret);
+  const kept = new KeptOpening(places.cacheDir, context.monitor);
+  const unlocked = await readConfigAndKeys(mirrors, options.secret, kept);
   await using catalog = await doorsOf(context).openCatalog(places.catalog, { readOnly: true });
   const open = (of: Catalog): Promise<Repository> =>
     assembleRepository({ ...unlocked, mirrors, catalog: of }, places.cacheDir, true, context);

@@ -10,6 +10,7 @@ import {
   readConfigAndKeys,
 } from './open-repository.ts';
 import { fillCatalog } from './fill-catalog.ts';
+import { KeptOpening } from './kept-opening.ts';
 import { findStrays, mergeStrays } from './merge-strays.ts';
 import { forgetCaches, prepareCatalog, startingAnew } from './prepare-catalog.ts';
 import type { Repository } from './repository.ts';
@@ -65,7 +66,8 @@ async function connect(
   );
   let catalog: Catalog | undefined;
   try {
-    const unlocked = await readConfigAndKeys(mirrors, options.secret);
+    const kept = new KeptOpening(places.cacheDir, context.monitor);
+    const unlocked = await readConfigAndKeys(mirrors, options.secret, kept);
     const prepared = await prepareCatalog(places.catalog, takeOver, context);
     ({ catalog } = prepared);
     forgetCaches(places.cacheDir);

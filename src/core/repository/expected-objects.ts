@@ -1,6 +1,7 @@
 import { hashOfPack } from '../base/index.ts';
 import { decodeEntryObject, partsOfCheckpoint } from '../format/index.ts';
 import { sortedByKey, type ExpectedObject } from '../verify/index.ts';
+import { KeptOpening } from './kept-opening.ts';
 import { metaKeys } from './meta-keys.ts';
 import {
   checkpointKey,
@@ -15,13 +16,22 @@ import type { Repository } from './repository.ts';
 
 /** Everything the journal says must be in each mirror, sorted by key. */
 export async function expectedObjects(repository: Repository): Promise<readonly ExpectedObject[]> {
-  const { state, catalog } = repository;
+  const { state, catalog, monitor } = repository;
+  const kept = new KeptOpening(repository.cacheDir, monitor);
+  const keptNames = new Set(kept.keyNames());
   const expected: ExpectedObject[] = [
-    { key: configKey, bytes: undefined, hash: undefined },
+    {
+      key: configKey,
+      bytes: undefined,
+      hash: undefined,
+      atHand: kept.read(configKey) !== undefined,
+    },
     { key: markerKey, bytes: undefined, hash: undefined },
   ];
-  for (const name of state.keys)
-    expected.push({ key: keyObjectKey(name), bytes: undefined, hash: name });
+  for (const name of state.keys) {
+    const atHand = keptNames.has(name);
+    expected.push({ key: keyObjectKey(name), bytes: undefined, hash: name, atHand });
+  }
   for (const { name, bytes } of state.packs.all()) {
     if (state.packs.lifeOf(name) === 'swept') continue;
     expected.push({ key: packKey(name), bytes, hash: hashOfPack(name) });

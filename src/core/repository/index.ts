@@ -79,3 +79,4 @@ export { Repository } from './repository.ts';
 export { TreeStore } from './tree-store.ts';
 export { writeCheckpointIfDue } from './write-checkpoint.ts';
 export { WriteSession, type SessionOptions } from './write-session.ts';
+export { isKept, KeptOpening } from './kept-opening.ts';

@@ -14,7 +14,13 @@ import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { encodeKeyObjectStart, objectHashOf, saltBytes } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import type { SecretSource } from './context.ts';
-import { costOf, keyCandidates, noteFailure, type KeyFailures } from './key-candidates.ts';
+import {
+  costOf,
+  keyCandidates,
+  noteFailure,
+  type KeyFailures,
+  type KeyPlace,
+} from './key-candidates.ts';
 
 export interface KeyObject {
   readonly bytes: Uint8Array;
@@ -52,13 +58,13 @@ const triesCostMax = 1024 * defaultKdfCosts.passes * defaultKdfCosts.memoryKiB;
  */
 export async function unlock(
   mirrors: MirrorSet,
-  { repository, suite }: { readonly repository: RepositoryId; readonly suite: Suite },
+  { repository, suite, kept }: KeyPlace & { readonly suite: Suite },
   source: SecretSource,
   costMax: number = triesCostMax,
 ): Promise<MasterBundle> {
   const failures: KeyFailures = {};
   let spent = 0;
-  const candidates = keyCandidates(mirrors, repository, suite, failures);
+  const candidates = keyCandidates(mirrors, { repository, suite, kept }, failures);
   let secret: Secret | undefined;
   for await (const object of candidates) {
     secret ??=
@@ -75,14 +81,28 @@ export async function unlock(
       if (isVersionsError(error, 'Denied') && secret.kind === 'password') spent += costOf(object);
     }
   }
-  if (failures.wrong !== undefined) throw failures.wrong;
+  if (failures.wrong !== undefined)
+    throw failures.damaged === undefined ? failures.wrong : wrongOrDamaged(failures);
   throw new VersionsError(
     'Corrupt',
     'NO_KEY_OBJECT',
-    'No mirror has a key object that can be read',
+    'No mirror has a key object that can be read, and this machine keeps none',
     {
-      hint: 'Add a mirror that is whole, or copy its keys/ directory into this one',
+      hint: 'Add a mirror that is whole, or run "versions heal" on a machine that has used the repository: it writes the keys back',
       cause: failures.damaged,
+    },
+  );
+}
+
+/** The one that fits may be one of those that cannot be read. */
+function wrongOrDamaged({ wrong, damaged }: KeyFailures): VersionsError {
+  return new VersionsError(
+    'Denied',
+    'WRONG_SECRET',
+    'The password or key fits none of the key objects that can be read, and not all of them can be read',
+    {
+      hint: 'Check the password or key file that was given; then run "versions heal", here or on a machine that has used the repository: it mends key objects, or writes back those that the machine keeps',
+      cause: wrong ?? damaged,
     },
   );
 }

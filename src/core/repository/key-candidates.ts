@@ -3,10 +3,17 @@ import type { Suite } from '../crypto/index.ts';
 import { isVersionsError, type VersionsError } from '../errors/index.ts';
 import { decodeKeyObject, objectHashOf, type DecodedKeyObject } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
+import type { KeptOpening } from './kept-opening.ts';
 import { keyObjectKey } from './object-keys.ts';
 
-/** Key objects that are kept between being compared and being tried; the others are read twice. */
-const keptMax = 16;
+/** Key objects that are held in memory between being compared and being tried; the others are read twice. */
+const heldMax = 16;
+
+/** Whose key objects are looked for, and what this machine keeps of them, if it keeps any. */
+export interface KeyPlace {
+  readonly repository: RepositoryId;
+  readonly kept?: KeptOpening | undefined;
+}
 
 /** Why key objects did not open the repository. */
 export interface KeyFailures {
@@ -24,40 +31,60 @@ export function noteFailure(failures: KeyFailures, error: unknown): void {
 /**
  * The key objects of the repository in the order in which they are to be tried. Whoever can write to
  * a mirror can put any number of them there that cost seconds each, and nothing tells them from
- * honest ones: so those come first that most mirrors have, and among them those that cost least.
+ * honest ones: so those come first that this machine keeps, because the journal has named them, then
+ * those that most mirrors have, and among them those that cost least.
  */
 export async function* keyCandidates(
   mirrors: MirrorSet,
-  repository: RepositoryId,
-  suite: Suite,
+  { repository, suite, kept }: KeyPlace & { readonly suite: Suite },
   failures: KeyFailures,
 ): AsyncGenerator<DecodedKeyObject> {
   const found: Candidate[] = [];
-  for (const [name, mirrorCount] of await keyObjectNames(mirrors)) {
+  const keptNames = new Set(kept?.keyNames());
+  for (const [name, mirrorCount] of await keyObjectNames(mirrors, keptNames)) {
     try {
-      const object = await readKeyObject(mirrors, name);
+      const object = await readKeyObject(mirrors, name, kept);
       const { header } = object;
       if (header.repository !== repository || header.suite !== suite) continue;
-      const kept = found.length < keptMax ? object : undefined;
-      found.push({ name, mirrorCount, cost: costOf(object), kept });
+      const held = found.length < heldMax ? object : undefined;
+      const isKept = keptNames.has(name);
+      found.push({ name, isKept, mirrorCount, cost: costOf(object), held });
     } catch (error) {
       noteFailure(failures, error);
     }
   }
-  found.sort((a, b) => b.mirrorCount - a.mirrorCount || a.cost - b.cost);
-  for (const { name, kept } of found) yield kept ?? (await readKeyObject(mirrors, name));
+  found.sort(
+    (a, b) =>
+      Number(b.isKept) - Number(a.isKept) || b.mirrorCount - a.mirrorCount || a.cost - b.cost,
+  );
+  for (const { name, held } of found) yield held ?? (await readKeyObject(mirrors, name, kept));
 }
 
 interface Candidate {
   readonly name: ObjectHash;
+  readonly isKept: boolean;
   readonly mirrorCount: number;
   readonly cost: number;
-  readonly kept: DecodedKeyObject | undefined;
+  readonly held: DecodedKeyObject | undefined;
 }
 
-async function readKeyObject(mirrors: MirrorSet, name: ObjectHash): Promise<DecodedKeyObject> {
+async function readKeyObject(
+  mirrors: MirrorSet,
+  name: ObjectHash,
+  kept: KeptOpening | undefined,
+): Promise<DecodedKeyObject> {
+  const key = keyObjectKey(name);
   const accept = (read: Uint8Array): boolean => objectHashOf(read) === name;
-  return decodeKeyObject(await mirrors.get(keyObjectKey(name), { accept }));
+  let bytes: Uint8Array;
+  try {
+    bytes = await mirrors.get(key, { accept });
+    kept?.saw(key, bytes);
+  } catch (error) {
+    const own = isVersionsError(error, 'NotFound', 'Corrupt') && kept?.instead(key, accept);
+    if (!own) throw error;
+    bytes = own;
+  }
+  return decodeKeyObject(bytes);
 }
 
 /** What trying it costs, in kibibytes that are filled. */
@@ -66,8 +93,11 @@ export function costOf({ parameters }: DecodedKeyObject): number {
 }
 
 /** What any mirror lists, and how many do: one may lack some, or not be listable at all. */
-async function keyObjectNames(mirrors: MirrorSet): Promise<ReadonlyMap<ObjectHash, number>> {
-  const counts = new Map<ObjectHash, number>();
+async function keyObjectNames(
+  mirrors: MirrorSet,
+  kept: ReadonlySet<ObjectHash>,
+): Promise<ReadonlyMap<ObjectHash, number>> {
+  const counts = new Map<ObjectHash, number>([...kept].map((name) => [name, 0]));
   let failure: VersionsError | undefined;
   for (const { store } of mirrors.mirrors) {
     try {

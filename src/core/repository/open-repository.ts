@@ -19,6 +19,7 @@ import { fillCatalog } from './fill-catalog.ts';
 import { statePathIn } from './index-cache.ts';
 import { assertNotRolledBack, noteRolledBack, rememberHighest } from './highest-entry.ts';
 import { unlock } from './key-access.ts';
+import { KeptOpening } from './kept-opening.ts';
 import { findLostPacks } from './lost-packs.ts';
 import { absentMembers, assertMembers } from './membership.ts';
 import { hasForeignHistory, reconcileHistory, takeInNewer } from './mirror-history.ts';
@@ -82,7 +83,8 @@ async function open(
   );
   let catalog: Catalog | undefined;
   try {
-    const unlocked = await readConfigAndKeys(mirrors, options.secret);
+    const kept = new KeptOpening(places.cacheDir, context.monitor);
+    const unlocked = await readConfigAndKeys(mirrors, options.secret, kept);
     catalog =
       places.catalog === undefined
         ? new MemoryCatalog()
@@ -96,6 +98,7 @@ async function open(
     if (places.catalog === undefined) await fillCatalog(repository, context);
     else await readJournal(repository, options.movingTo, context);
     if (!readOnly) await prepareForWriting(repository, context);
+    kept.keep(repository.state.keys);
     // For reading too: what was lost may be stored again in other packs.
     await noteLostPacks(repository, context);
     return repository;
@@ -145,41 +148,51 @@ export interface Unlocked {
   readonly bundle: MasterBundle;
 }
 
-/** `config` from the first mirror that has it whole, and the keys that the secret opens. */
+/**
+ * `config` from the first mirror that has it whole, and the keys that the secret opens. What no
+ * mirror has is taken from what this machine keeps.
+ */
 export async function readConfigAndKeys(
   mirrors: MirrorSet,
   secret: SecretSource,
+  kept: KeptOpening,
 ): Promise<Unlocked> {
   let decoded: DecodedConfig | undefined;
   let newer: unknown;
-  await mirrors
-    .get(configKey, {
-      accept: (bytes) => {
-        try {
-          decoded = decodeConfig(bytes);
-          return decoded.config.repository === mirrors.repositoryId;
-        } catch (error) {
-          if (isVersionsError(error, 'Unsupported')) newer = error;
-          return false;
-        }
-      },
-    })
-    .catch((error: unknown) => {
-      throw newer ?? (isVersionsError(error, 'NotFound') ? configLost(error) : error);
-    });
+  const accept = (bytes: Uint8Array): boolean => {
+    try {
+      decoded = decodeConfig(bytes);
+      return decoded.config.repository === mirrors.repositoryId;
+    } catch (error) {
+      if (isVersionsError(error, 'Unsupported')) newer = error;
+      return false;
+    }
+  };
+  try {
+    kept.saw(configKey, await mirrors.get(configKey, { accept }));
+  } catch (error) {
+    if (newer !== undefined || !isVersionsError(error, 'NotFound', 'Corrupt')) throw newer ?? error;
+    if (kept.instead(configKey, accept) === undefined)
+      throw error.kind === 'NotFound' ? configLost(error) : error;
+  }
   if (decoded === undefined)
     throw new VersionsError('Internal', 'CONFIG_UNREAD', 'The config was not read');
   const { repository, suite } = decoded.config;
-  const bundle = await unlock(mirrors, { repository, suite }, secret);
+  const bundle = await unlock(mirrors, { repository, suite, kept }, secret);
   return { config: decoded, bundle };
 }
 
 /** Something of the repository is there, as markers say, and this is in none of the mirrors. */
 function configLost(cause: VersionsError): VersionsError {
-  return new VersionsError('Corrupt', 'CONFIG_LOST', 'No mirror at hand has the object config', {
-    hint: 'Bring back a mirror that has it, or copy `config` from an old copy of one: it never changes',
-    cause,
-  });
+  return new VersionsError(
+    'Corrupt',
+    'CONFIG_LOST',
+    'No mirror at hand has the object config, and this machine keeps none',
+    {
+      hint: 'Run "versions heal" on a machine that has used the repository: it writes it back; or bring back a mirror that has it, or `config` from an old copy of one: it never changes',
+      cause,
+    },
+  );
 }
 
 /** Puts the parts together; the journal is not read yet. */

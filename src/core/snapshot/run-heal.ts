@@ -13,6 +13,8 @@ import {
   absentMembers,
   entryKey,
   expectedObjects,
+  isKept,
+  KeptOpening,
   mirrorUnknown,
   payloadKey,
   remadeFromCatalog,
@@ -152,9 +154,13 @@ async function apply(
   });
 }
 
-/** Journal entries, and payloads for a while, are in the catalog too; checkpoints follow from them. */
+/**
+ * Journal entries, and payloads for a while, are in the catalog too; checkpoints follow from them;
+ * what the repository was opened with is kept in the cache.
+ */
 async function bytesAtHand(repository: Repository, key: string): Promise<Uint8Array | undefined> {
-  const { catalog } = repository;
+  const { catalog, cacheDir, monitor } = repository;
+  if (isKept(key)) return new KeptOpening(cacheDir, monitor).read(key);
   const part = parseObjectName(key)?.part;
   if (part === 'checkpoint') return remadeFromCatalog(repository, key);
   if (part !== 'entry' && part !== 'payload') return undefined;
