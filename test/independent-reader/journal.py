@@ -10,6 +10,10 @@ from objects import CHECKPOINT, ENTRY, PAYLOAD, decode_codec, open_sealed, parse
 from trees import parse_snapshot
 
 PAYLOAD_BYTES_MAX = 64 << 20
+KINDS = {
+    *("lineage", "session", "packs", "snapshot", "merged", "end", "forget", "mirrors", "settings"),
+    *("keys", "condemn", "rescue", "swept", "checkpoint", "events", "fence"),
+}
 KEY_PATTERN = re.compile(r"journal/([0-9a-f]{32})/([0-9]{12})-([0-9a-f]{64})")
 
 
@@ -194,6 +198,11 @@ class History:
     snapshots: dict = dataclass_field(default_factory=dict)
     records: dict = dataclass_field(default_factory=dict)
     swept: set = dataclass_field(default_factory=set)
+    unknown: set = dataclass_field(default_factory=set)
+
+    def in_order(self):
+        """The snapshots, oldest first; those of one time as the journal commits them."""
+        return sorted(self.snapshots.values(), key=lambda snapshot: snapshot["time"])
 
 
 def read_history(entries):
@@ -238,6 +247,8 @@ def _apply(history):
             elif kind == "fence":
                 fenced_sessions.add(record.get("session"))
                 fenced_writers.add(record.get("writer"))
+            elif kind not in KINDS and "optional" not in record:
+                history.unknown.add(kind)
 
 
 def _forget(history, names):
@@ -251,5 +262,7 @@ def _commit(history, record):
         others = history.snapshots.values()
         partial = [other for other in others if "partial" in other]
         _forget(history, [o["id"] for o in partial if o["source"] == snapshot["source"]])
+    # Of two commits the later one counts, also for the order.
+    _forget(history, [snapshot["id"]])
     history.snapshots[snapshot["id"]] = snapshot
     history.records[snapshot["id"]] = record["record"]

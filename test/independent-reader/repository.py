@@ -51,10 +51,8 @@ class Repository:
         """All snapshots that count, oldest first: those that the journal commits, or, if it has no
         whole history, those that lie in packs."""
         if self.history.entries:
-            found = self.history.snapshots.values()
-        else:
-            found = self.in_packs.values()
-        return sorted(found, key=lambda snapshot: (snapshot["time"], snapshot["id"]))
+            return self.history.in_order()
+        return sorted(self.in_packs.values(), key=lambda snapshot: (snapshot["time"], snapshot["id"]))
 
     def check(self):
         """Read and check everything else; what is wrong is added to `problems`."""

@@ -5,6 +5,7 @@ import re
 import tempfile
 
 import cbor
+import histories
 import keys
 import objects
 import packs
@@ -52,18 +53,18 @@ class Vectors:
         self._refusals = read_block(page, "## 15.")
         self._unused = set(self._all)
         self._config = objects.parse_config(self._take("config"))
-        self._bundle = keys.Bundle(self._take("bundle"), REPOSITORY)
+        self.bundle = keys.Bundle(self._take("bundle"), REPOSITORY)
 
     def _take(self, name):
         self._unused.discard(name)
         return self._all[name]
 
     def check_keys(self):
-        gear = b"".join(value.to_bytes(4, "little") for value in self._bundle.gear)
+        gear = b"".join(value.to_bytes(4, "little") for value in self.bundle.gear)
         same(gear[:16], self._take("gear.first-16-bytes"))
         same(objects.sha256(gear), self._take("gear.sha256"))
-        same(self._bundle.page, self._take("page-key"))
-        signature = objects.mac(self._bundle.epochs[1]["mac"], self._config.signed)
+        same(self.bundle.page, self._take("page-key"))
+        signature = objects.mac(self.bundle.epochs[1]["mac"], self._config.signed)
         same(signature, self._config.signature)
         same(objects.parse_mirror(self._take("mirror"))[1], bytes(range(0x10, 0x20)))
 
@@ -75,12 +76,12 @@ class Vectors:
         for name, with_secret in (("password", password), ("key-file", secret)):
             data = self._take(f"key-object.{name}")
             opened = keys.open_key_object(data, self._config, with_secret)
-            same(opened.page, self._bundle.page)
+            same(opened.page, self.bundle.page)
         data = self._take("key-object.none")
         header = objects.parse_header(data, (objects.KEY,))
         suiteless = objects.Config(header, 4096, 1 << 20, 256, b"", b"")
         opened = keys.open_key_object(data, suiteless, keys.Secret("none", b""))
-        same(opened.page, self._bundle.page)
+        same(opened.page, self.bundle.page)
         require(keys.open_key_object(data, suiteless, secret) is None, "a key opens slot 0")
 
     def check_cuts(self):
@@ -90,15 +91,15 @@ class Vectors:
             value = (1_664_525 * value + 1_013_904_223) % 2**32
             data.append(value >> 24)
         sizes = [end - start for start, end in zip([0, *ends], ends)]
-        trees.check_cuts(data, sizes, 4096, self._bundle.gear)
+        trees.check_cuts(data, sizes, 4096, self.bundle.gear)
 
     def check_chunk_ids(self):
         for kind, name in enumerate(("data", "tree", "list", "snapshot")):
-            same(self._bundle.chunk_id(kind, b"hello"), self._take(f"chunk-id.{name}"))
+            same(self.bundle.chunk_id(kind, b"hello"), self._take(f"chunk-id.{name}"))
 
     def check_pack(self):
         header = objects.parse_header(self._take("header"), (objects.DATA_PACK,))
-        key = self._bundle.object_key(header, "data", "blocks")
+        key = self.bundle.object_key(header, "data", "blocks")
         aad = header.raw + (7).to_bytes(4, "little")
         sealed = self._take("sealed-block")
         same(objects.open_sealed(1, key, 7, aad, sealed), b"hello")
@@ -111,11 +112,11 @@ class Vectors:
             file.write(data)
             file.flush()
             name = self._take("pack.name")
-            pack = packs.parse_pack(file.name, name, data, self._config, self._bundle)
+            pack = packs.parse_pack(file.name, name, data, self._config, self.bundle)
             table_at = pack.blocks[-1].offset + pack.blocks[-1].stored_bytes
             table = self._take("chunk-table")
             same(packs.parse_chunk_table(table, table_at), (pack.blocks, pack.chunks))
-            store = packs.ChunkStore(self._bundle)
+            store = packs.ChunkStore(self.bundle)
             store.add(pack)
             store.check_blocks(pack)
             read = [store.read(0, chunk.id) for chunk in pack.chunks]
@@ -123,13 +124,13 @@ class Vectors:
 
     def check_identity(self):
         source = self._take("source-id")
-        same(trees.source_id(self._bundle, "host", [b"/home/ann"]), source)
+        same(trees.source_id(self.bundle, "host", [b"/home/ann"]), source)
         entry = cbor.decode(self._take("entry.file"))
         trees.check_entry(entry)
         path = b"/home/ann/report.txt"
-        same(trees.file_id(self._bundle, source, path, entry), self._take("file-id"))
+        same(trees.file_id(self.bundle, source, path, entry), self._take("file-id"))
         rest = cbor.encode({key: value for key, value in entry.items() if key not in (0, 20)})
-        version = trees.uuid8(objects.mac(self._bundle.identity, b"version" + rest))
+        version = trees.uuid8(objects.mac(self.bundle.identity, b"version" + rest))
         same(version, self._take("version-id"))
 
     def check_pages(self):
@@ -143,11 +144,11 @@ class Vectors:
         many = [{**file, 0: b"%05d" % index} for index in range(5000)]
         top = self._page_tree(many)
         same(top, self._take("tree.5000.top"))
-        same(self._bundle.chunk_id(packs.TREE, top), self._take("tree.5000.id"))
+        same(self.bundle.chunk_id(packs.TREE, top), self._take("tree.5000.id"))
         ids = [hashlib.sha256(b"%d" % index).digest() for index in range(1000)]
         top = self._page_list([(name, index + 1) for index, name in enumerate(ids)])
         same(top, self._take("list.1000.top"))
-        same(self._bundle.chunk_id(packs.LIST, top), self._take("list.1000.id"))
+        same(self.bundle.chunk_id(packs.LIST, top), self._take("list.1000.id"))
 
     def _page_tree(self, items):
         level = 0
@@ -156,14 +157,14 @@ class Vectors:
             for item in items:
                 page.append(item)
                 size += len(cbor.encode(item))
-                if trees.ends_tree_page(self._bundle, level, item, size):
+                if trees.ends_tree_page(self.bundle, level, item, size):
                     pages.append(page)
                     page, size = [], 0
             pages += [page] if page else []
             if len(pages) == 1:
                 return cbor.encode([level, pages[0]])
             encoded = [(page[0][0], cbor.encode([level, page])) for page in pages]
-            items = [[n, self._bundle.chunk_id(packs.TREE, data)] for n, data in encoded]
+            items = [[n, self.bundle.chunk_id(packs.TREE, data)] for n, data in encoded]
             level += 1
 
     def _page_list(self, items):
@@ -183,7 +184,7 @@ class Vectors:
             if len(parts) == 1:
                 return parts[0]
             totals = [sum(size for _, size in page) for page in pages]
-            items = [(self._bundle.chunk_id(packs.LIST, d), t) for d, t in zip(parts, totals)]
+            items = [(self.bundle.chunk_id(packs.LIST, d), t) for d, t in zip(parts, totals)]
             level += 1
 
     def check_snapshot(self):
@@ -193,21 +194,21 @@ class Vectors:
     def check_journal(self):
         data, records = self._take("journal-entry"), cbor.decode(self._take("records"))
         key = f"journal/{data[72:88].hex()}/{1:012d}-{objects.sha256(data).hex()}"
-        entry = parse_entry(key, data, None, self._config, self._bundle)
+        entry = parse_entry(key, data, None, self._config, self.bundle)
         same(entry.records, records)
         payload = self._take("payload")
-        plain = parse_payload(objects.sha256(payload), payload, self._config, self._bundle)
+        plain = parse_payload(objects.sha256(payload), payload, self._config, self.bundle)
         same(parse_records(plain), records)
 
     def check_checkpoints(self):
         entry, payload = self._take("journal-entry"), self._take("payload")
         data, run = self._take("checkpoint"), self._take("run")
         names = [objects.sha256(each) for each in (data, run)]
-        part, covered, end, plain = parse_checkpoint(names[1], run, self._config, self._bundle)
+        part, covered, end, plain = parse_checkpoint(names[1], run, self._config, self.bundle)
         entries = parse_run(plain, covered, end)
         same((part, [size for _, size in entries]), (2, [b"", payload]))
         same(entries[0][0], entry)
-        part, covered, end, plain = parse_checkpoint(names[0], data, self._config, self._bundle)
+        part, covered, end, plain = parse_checkpoint(names[0], data, self._config, self.bundle)
         runs = parse_checkpoint_runs(plain, covered)
         same((part, runs), (1, [[names[1], len(run), b"\x79" * 32, 1, 1, 2]]))
         (record,) = cbor.decode(self._take("checkpoint-record"))
@@ -243,7 +244,7 @@ class Vectors:
         require(len(self._refusals) > 60, "there are too few cases")
 
     def _page_reader(self, data):
-        return trees.TreeReader(OnePage(data), self._bundle)
+        return trees.TreeReader(OnePage(data), self.bundle)
 
     def check_that_all_were_used(self):
         same(sorted(self._unused), [])
@@ -274,6 +275,7 @@ def same(found, expected):
 def run(page, report):
     """Check all vectors: report gets the name and the function of each."""
     vectors = Vectors(page)
+    histories.run(page, vectors.bundle, report)
     names = sorted(name for name in dir(vectors) if name.startswith("check_"))
     # The one that counts what is left comes last.
     names.sort(key=lambda name: name == "check_that_all_were_used")

@@ -1,6 +1,7 @@
 import { isHex16, isHex32, toHex, type ByteString, byteStringOf } from '../base/index.ts';
 import { assert, type VersionsError } from '../errors/index.ts';
 import type { CborRecord, CborValue } from './cbor-reader.ts';
+import { tooNew } from './failures.ts';
 
 /** True for a map with text keys; an empty map counts as one. */
 export function isCborRecord(value: CborValue | undefined): value is CborRecord {
@@ -49,12 +50,13 @@ export class Fields {
     return value;
   }
 
-  /** One of several texts. */
+  /** One of several texts; another is of a newer version. */
   oneOf<T extends string>(key: string, texts: readonly T[]): T {
     const value = this.value(key);
     const found = texts.find((text) => text === value);
-    if (found === undefined) throw this.#wrong(key);
-    return found;
+    if (found !== undefined) return found;
+    if (typeof value === 'string') throw tooNew('A record of the journal', { [key]: value });
+    throw this.#wrong(key);
   }
 
   /** True, or absent for false. */

@@ -9,7 +9,7 @@ import {
   type WriterId,
 } from '../base/index.ts';
 import { assert } from '../errors/index.ts';
-import { damaged } from './failures.ts';
+import { damaged, tooNew } from './failures.ts';
 import { bytesOfHex } from './fields.ts';
 import {
   decodeObjectHeader,
@@ -162,6 +162,7 @@ export function decodePayloadPlaintext(bytes: Uint8Array): {
   const buffer = asBuffer(bytes);
   const codec = buffer[0];
   const plainBytes = buffer.length < 5 ? payloadBytesMax + 1 : buffer.readUInt32LE(1);
+  if (codec !== undefined && codec > 1) throw tooNew('A journal payload', { codec });
   const known = codec === 0 || codec === 1;
   if (!known || plainBytes > payloadBytesMax || (codec === 0 && buffer.length !== 5 + plainBytes)) {
     throw damaged('PAYLOAD_DAMAGED', 'A payload is not valid: its codec or length does not fit');

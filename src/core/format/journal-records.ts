@@ -19,7 +19,7 @@ import {
   faultOf,
 } from './checkpoint-object.ts';
 import { eventsOfFields, type EventsRecord, eventsValue } from './events-record.ts';
-import { damaged } from './failures.ts';
+import { damaged, tooNew } from './failures.ts';
 import { bytesOfHex, Fields, isCount } from './fields.ts';
 import { snapshotOfValue, snapshotValue, type SnapshotRecord } from './snapshot-record.ts';
 
@@ -307,6 +307,9 @@ function packValue(pack: PackRecord): readonly unknown[] {
 function packOfValue(value: CborValue): PackRecord {
   if (!Array.isArray(value) || value.length !== 6) throw recordDamaged('a pack is malformed');
   const [name, bytes, tableBytes, kindNumber, chunkCount, salt] = value as readonly CborValue[];
+  if (isCount(kindNumber) && kindNumber > packKinds.length) {
+    throw tooNew('A record of the journal', { kind: kindNumber });
+  }
   const kind = typeof kindNumber === 'number' ? packKinds[kindNumber - 1] : undefined;
   const fits =
     name instanceof Uint8Array &&

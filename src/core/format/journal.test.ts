@@ -234,22 +234,37 @@ describe('records', () => {
   });
 
   test.each<[string, unknown]>([
+    ['a reason', { type: 'lineage', reason: 'fun' }],
+    ['a state', { type: 'mirrors', mirrors: [{ id: Buffer.alloc(16), name: 'm', state: 'fun' }] }],
+    [
+      'a kind of pack',
+      {
+        type: 'packs',
+        session: Buffer.alloc(16),
+        packs: [[Buffer.alloc(32), 1, 1, 3, 1, Buffer.alloc(32)]],
+      },
+    ],
+  ])('with %s that no table lists are of a newer version', (_what, record) => {
+    expect(refusalOf(() => decodeRecords(encodeCbor([record])))).toBe('FORMAT_TOO_NEW');
+  });
+
+  test.each<[string, unknown]>([
     ['a map', {}],
     ['no type', [{}]],
     ['a type that is a number', [{ type: 1 }]],
     ['a first lineage with a parent', [{ type: 'lineage', reason: 'init', parent: {} }]],
     ['a copy without a parent', [{ type: 'lineage', reason: 'copy' }]],
-    ['a reason of its own', [{ type: 'lineage', reason: 'fun' }]],
+    ['a reason that is no text', [{ type: 'lineage', reason: 1 }]],
     ['no copies wanted', [{ type: 'settings', mirrorsMin: 0 }]],
     ['a fence for nobody', [{ type: 'fence' }]],
     ['a fence for two', [{ type: 'fence', session: Buffer.alloc(16), writer: Buffer.alloc(16) }]],
     [
-      'a pack of kind 3',
+      'a pack of kind 0',
       [
         {
           type: 'packs',
           session: Buffer.alloc(16),
-          packs: [[Buffer.alloc(32), 1, 1, 3, 1, Buffer.alloc(32)]],
+          packs: [[Buffer.alloc(32), 1, 1, 0, 1, Buffer.alloc(32)]],
         },
       ],
     ],
@@ -403,7 +418,7 @@ describe('the plaintext of a payload', () => {
     expect(decodePayloadPlaintext(packed)).toMatchObject({ codec: 1, plainBytes: 1000 });
   });
 
-  test.each(['', '00', '0003000000', '000300000061', '0203000000616263', '010100000400'])(
+  test.each(['', '00', '0003000000', '000300000061', '010100000400'])(
     'is refused if it is %s',
     (hex) => {
       expect(refusalOf(() => decodePayloadPlaintext(Buffer.from(hex, 'hex')))).toBe(
@@ -411,6 +426,11 @@ describe('the plaintext of a payload', () => {
       );
     },
   );
+
+  test('is of a newer version if its codec is not known', () => {
+    const bytes = Buffer.from('0203000000616263', 'hex');
+    expect(refusalOf(() => decodePayloadPlaintext(bytes))).toBe('FORMAT_TOO_NEW');
+  });
 
   test('is not written with lengths that do not fit', () => {
     const bytes = Buffer.from('abc');

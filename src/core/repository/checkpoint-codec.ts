@@ -7,7 +7,7 @@ import {
   objectHashOf,
 } from '../format/index.ts';
 import type { RepositoryId } from '../base/index.ts';
-import { openSealed } from './entry-codec.ts';
+import { assertOwn, openSealed } from './entry-codec.ts';
 
 /** Whose keys seal an object below `checkpoints/`, and with which salt: all that is not given by the entries. */
 export interface CheckpointSeal {
@@ -40,13 +40,14 @@ export function sealCheckpoint(
 }
 
 /**
- * Opens a run or a checkpoint. Throws `Corrupt` (code CHECKPOINT_DAMAGED, SEAL_BROKEN, …) or
- * `Unsupported`.
+ * Opens a run or a checkpoint. Throws `Corrupt` (code CHECKPOINT_DAMAGED, SEAL_BROKEN,
+ * HEADER_UNEXPECTED, …) or `Unsupported`.
  */
 export function openCheckpoint(
   bytes: Uint8Array,
-  keys: RepositoryKeys,
+  { keys, repository }: Pick<CheckpointSeal, 'keys' | 'repository'>,
 ): CheckpointEnvelope & { readonly plaintext: Uint8Array } {
   const { part, first, last, lineage, hash, ...object } = decodeCheckpointObject(bytes);
+  assertOwn(object.header.repository, repository);
   return { part, first, last, lineage, hash, plaintext: openSealed(object, keys) };
 }

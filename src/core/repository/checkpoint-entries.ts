@@ -1,4 +1,4 @@
-import type { ObjectHash } from '../base/index.ts';
+import type { ObjectHash, RepositoryId } from '../base/index.ts';
 import type { RepositoryKeys } from '../crypto/index.ts';
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import {
@@ -25,6 +25,7 @@ const readsAtOnce = 16;
 export interface CheckpointEntriesOptions {
   readonly mirrors: MirrorSet;
   readonly keys: RepositoryKeys;
+  readonly repository: RepositoryId;
   readonly monitor: Monitor;
   readonly signal?: AbortSignal | undefined;
 }
@@ -126,9 +127,10 @@ export class CheckpointEntries {
   }
 
   async #read(name: ObjectHash): Promise<CheckpointEnvelope & { readonly plaintext: Uint8Array }> {
-    const { mirrors, keys, signal } = this.#options;
+    const { mirrors, signal } = this.#options;
     const accept = (bytes: Uint8Array): boolean => objectHashOf(bytes) === name;
-    return openCheckpoint(await mirrors.get(checkpointKey(name), { accept, signal }), keys);
+    const bytes = await mirrors.get(checkpointKey(name), { accept, signal });
+    return openCheckpoint(bytes, this.#options);
   }
 
   /** What the first bytes of an object tell. Damage there is found when it is read whole. */

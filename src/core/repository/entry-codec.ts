@@ -82,7 +82,7 @@ export async function openEntry(
   const plaintext =
     entry.payload === undefined
       ? inline
-      : openSealed(decodePayloadObject(await payloadOf(entry.payload)), keys);
+      : openPayload(await payloadOf(entry.payload), entry.header.repository, keys);
   const { codec, plainBytes, encoded } = decodePayloadPlaintext(plaintext);
   if (plainBytes > payloadBytesMax) {
     throw new VersionsError(
@@ -93,6 +93,22 @@ export async function openEntry(
   }
   const records = decodeRecords(decompress(codec, encoded, plainBytes));
   return { envelope: entry, records };
+}
+
+function openPayload(bytes: Uint8Array, of: RepositoryId, keys: RepositoryKeys): Uint8Array {
+  const object = decodePayloadObject(bytes);
+  assertOwn(object.header.repository, of);
+  return openSealed(object, keys);
+}
+
+/** Throws `Corrupt` (HEADER_UNEXPECTED) if an object of the journal says that it is of another repository. */
+export function assertOwn(repository: RepositoryId, own: RepositoryId): void {
+  if (repository === own) return;
+  throw new VersionsError(
+    'Corrupt',
+    'HEADER_UNEXPECTED',
+    'A journal object says that it is of another repository',
+  );
 }
 
 /** Where an entry lies: what its key, and the repository that it was found in, say of it. */

@@ -5,6 +5,7 @@ import {
   objectHashOf,
   type CheckpointPart,
   type CheckpointRecord,
+  type EntryEnvelope,
 } from '../format/index.ts';
 import { eachAtOnce } from '../verify/index.ts';
 import { CheckpointEntries } from './checkpoint-entries.ts';
@@ -89,6 +90,17 @@ export class EntrySource {
     const accept = (bytes: Uint8Array): boolean => objectHashOf(bytes) === name;
     const payload = await mirrors.get(payloadKey(name), { accept, signal });
     return payload.byteLength > checkpointPayloadBytesMax ? read : { ...read, payload };
+  }
+
+  /** What an entry says of itself, if everything that makes it count can be read; else as `readWhole`. */
+  async open(entry: ListedEntry): Promise<EntryEnvelope> {
+    const { bytes, payload } = await this.readWhole(entry);
+    const { keys, mirrors, signal } = this.#options;
+    const { envelope } = await openEntry(bytes, keys, async (name) => {
+      const accept = (read: Uint8Array): boolean => objectHashOf(read) === name;
+      return payload ?? mirrors.get(payloadKey(name), { accept, signal });
+    });
+    return envelope;
   }
 
   async #fromRuns(entry: ListedEntry): Promise<ReadEntry | undefined> {

@@ -27,15 +27,19 @@ export async function fillCatalog(repository: Repository, context: Context): Pro
     for await (const row of readHistory({
       mirrors,
       keys,
+      repository: repository.id,
+      isForWriting: !repository.readOnly,
       isAuthentic: (bytes, place) => log.isAuthentic(bytes, place),
       isMerged: (hash) => state.merged.has(hash),
+      // It is opened first: a catalog never takes in what no holder of the keys has written.
+      takeIn: async (next) => {
+        if (next.number > held) await log.takeIn(next);
+      },
       monitor: context.monitor,
       signal: context.signal,
     })) {
+      if (row.number === held) await assertHeld(repository, row);
       if (row.number > held) {
-        if (last !== undefined && last.number === held) await assertHeld(repository, last);
-        // It is opened first: a catalog never takes in what no holder of the keys has written.
-        await log.takeIn(row);
         waiting.push(row);
         if (waiting.length === rowsAtOnce) await keep();
       }
@@ -45,7 +49,7 @@ export async function fillCatalog(repository: Repository, context: Context): Pro
   } finally {
     await keep();
   }
-  if (last !== undefined && last.number <= held) await assertHeld(repository, last);
+  if (last !== undefined && last.number < held) await assertHeld(repository, last);
   return count;
 }
 

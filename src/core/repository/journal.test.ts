@@ -12,6 +12,7 @@ import {
   note,
   oldCopy,
   random,
+  repository,
   rowsOf,
   second,
   largeRecord,
@@ -218,6 +219,7 @@ describe('the history that mirrors hold', () => {
     const options = {
       mirrors: world.set,
       keys,
+      repository,
       monitor,
       isAuthentic: (bytes: Uint8Array, place: EntryAddress) => log.isAuthentic(bytes, place),
     };

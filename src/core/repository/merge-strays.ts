@@ -187,11 +187,12 @@ function packsIn(record: JournalRecord): number {
   return record.type === 'packs' ? record.packs.length : 0;
 }
 
-function historyOptions({ mirrors, log, keys }: Repository, context: Context): HistoryOptions {
+function historyOptions({ id, mirrors, log, keys }: Repository, context: Context): HistoryOptions {
   const { monitor, signal } = context;
   return {
     mirrors,
     keys,
+    repository: id,
     isAuthentic: (bytes, place) => log.isAuthentic(bytes, place),
     monitor,
     signal,

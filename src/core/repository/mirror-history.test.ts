@@ -12,6 +12,7 @@ import {
   oldCopy,
   random,
   reconcile,
+  repository,
   rowsOf,
   second,
   largeRecord,
@@ -20,6 +21,7 @@ import { seededBytes } from '../../../test/support/seeded-random.ts';
 import { newId, type ObjectHash } from '../base/index.ts';
 import type { EntryRow } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
+import { objectHashOf } from '../format/index.ts';
 import { hasForeignHistory, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { entryKey } from './object-keys.ts';
 import { readHistory } from './rebuild.ts';
@@ -117,6 +119,22 @@ describe('before writing', () => {
     expect(new Set(codes)).toEqual(new Set(['ENTRY_FORGED', 'ENTRY_DAMAGED']));
   });
 
+  it('what says that a newer version made it is told so, and stops nobody', async () => {
+    const world = await createWorld();
+    const machine = createMachine(world);
+    await append(machine, 2);
+    await world.set.drain();
+    const [row] = await forgedRows(world, 1);
+    const bytes = Buffer.from(row!.bytes);
+    bytes[8] = 2;
+    const hash = objectHashOf(bytes);
+    await world.mirrors[0]!.memory.put(entryKey(first, 3, hash), [bytes]);
+    await world.mirrors[0]!.memory.put(entryKey(second, 1, hash), [bytes]);
+    expect(await reconcile(world, machine)).toEqual([]);
+    const codes = machine.monitor.problems.map(({ code }) => code);
+    expect(codes).toEqual(['FORMAT_TOO_NEW', 'FORMAT_TOO_NEW']);
+  });
+
   it('true entries in places that are not theirs stop nobody, hide none, and are told', async () => {
     const world = await createWorld();
     const machine = createMachine(world);
@@ -144,7 +162,7 @@ describe('before writing', () => {
       ).toHaveLength(1);
     // A machine that begins anew reads the same history.
     const isAuthentic = machine.log.isAuthentic.bind(machine.log);
-    const options = { mirrors: world.set, keys, monitor: machine.monitor, isAuthentic };
+    const options = { mirrors: world.set, keys, repository, monitor: machine.monitor, isAuthentic };
     const read: string[] = [];
     for await (const { hash } of readHistory(options)) read.push(hash);
     expect(read).toEqual(rows.map(({ hash }) => hash));

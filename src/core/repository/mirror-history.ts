@@ -5,6 +5,7 @@ import { objectHashOf } from '../format/index.ts';
 import type { Mirror, MirrorSet } from '../mirror/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import type { EntryLog } from './entry-log.ts';
+import { newerEntry } from './list-entries.ts';
 import {
   afterEntries,
   afterLineage,
@@ -227,11 +228,11 @@ async function readAuthentic(
   look: Look & { readonly mirrors: MirrorSet },
 ): Promise<Uint8Array | undefined> {
   const key = keyOf(entry);
-  let forged = false;
+  let forged: Uint8Array | undefined;
   const accept = (read: Uint8Array): boolean => {
     if (objectHashOf(read) !== entry.hash) return false;
-    forged = !look.log.isAuthentic(read, entry);
-    return !forged;
+    forged = look.log.isAuthentic(read, entry) ? undefined : read;
+    return forged === undefined;
   };
   try {
     return await look.mirrors.get(key, { accept, signal: look.signal });
@@ -252,7 +253,8 @@ async function readAuthenticOf(
   const bytes = await mirror.store.get(key, { signal });
   const isWhole = objectHashOf(bytes) === entry.hash;
   if (isWhole && log.isAuthentic(bytes, entry)) return bytes;
-  monitor.problem(entryUnusable(`The journal entry ${key} of mirror ${mirror.name}`, isWhole));
+  const which = `The journal entry ${key} of mirror ${mirror.name}`;
+  monitor.problem(entryUnusable(which, isWhole ? bytes : undefined));
   return undefined;
 }
 
@@ -260,8 +262,9 @@ function keyOf({ lineage, number, hash }: EntryAddress): string {
   return entryKey(lineage, number, hash);
 }
 
-function entryUnusable(which: string, forged: boolean): VersionsError {
-  if (!forged) {
+/** `forged`: its bytes, if they are what its name says. */
+function entryUnusable(which: string, forged: Uint8Array | undefined): VersionsError {
+  if (forged === undefined) {
     return new VersionsError(
       'Corrupt',
       'ENTRY_DAMAGED',
@@ -271,13 +274,16 @@ function entryUnusable(which: string, forged: boolean): VersionsError {
       },
     );
   }
-  return new VersionsError(
-    'Corrupt',
-    'ENTRY_FORGED',
-    `${which} was not written there by a holder of the repository's keys; it was passed over`,
-    {
-      hint: 'Run "versions verify"; if nobody should write there but you, see docs/threat-model.md',
-    },
+  return (
+    newerEntry(which, forged) ??
+    new VersionsError(
+      'Corrupt',
+      'ENTRY_FORGED',
+      `${which} was not written there by a holder of the repository's keys; it was passed over`,
+      {
+        hint: 'Run "versions verify"; if nobody should write there but you, see docs/threat-model.md',
+      },
+    )
   );
 }
 

@@ -29,7 +29,7 @@ export async function* readHistory(options: HistoryOptions): AsyncGenerator<Entr
   )) {
     options.signal?.throwIfAborted();
     if ('error' in read) {
-      if (!isVersionsError(read.error, 'Corrupt', 'NotFound')) throw read.error;
+      if (!mayPass(read.error, options)) throw read.error;
       options.monitor.problem(unreadableEntry(listed, read.error));
       break;
     }
@@ -39,7 +39,15 @@ export async function* readHistory(options: HistoryOptions): AsyncGenerator<Entr
       options.monitor.problem(unreadableEntry(listed, 'it does not follow the entry before'));
       break;
     }
-    yield { number, lineage: entry.lineage, hash: listed.hash, bytes, payload };
+    const row = { number, lineage: entry.lineage, hash: listed.hash, bytes, payload };
+    try {
+      await options.takeIn?.(row);
+    } catch (error) {
+      if (!mayPass(error, options)) throw error;
+      options.monitor.problem(unreadableEntry(listed, error));
+      break;
+    }
+    yield row;
     previous = listed.hash;
     number += 1;
   }
@@ -90,13 +98,13 @@ async function longestChain(
     const next: typeof ends = new Map();
     for (const entry of byNumber.get(number) ?? []) {
       try {
-        const { previous, time } = decodeEntryObject((await source.readWhole(entry)).bytes);
+        const { previous, time } = await source.open(entry);
         const follows = number === 1 ? previous === noHash : ends.has(previous);
         if (!follows) continue;
         next.set(entry.hash, { entry, before: previous, time });
         reached.set(entry.hash, { entry, before: previous });
       } catch (error) {
-        if (!isVersionsError(error, 'Corrupt', 'NotFound', 'Unsupported')) throw error;
+        if (!mayPass(error, options)) throw error;
         const isForged = error.code === 'ENTRY_FORGED';
         options.monitor.problem(isForged ? error : unreadableEntry(entry, error));
       }
@@ -114,7 +122,30 @@ async function longestChain(
   return chain.reverse();
 }
 
+/**
+ * Is an entry that failed so passed over? What a newer version wrote is not by a client that goes on
+ * from the rest: it may say what must not be contradicted.
+ */
+function mayPass(error: unknown, { isForWriting }: HistoryOptions): error is VersionsError {
+  if (isVersionsError(error, 'Corrupt', 'NotFound')) return true;
+  return isVersionsError(error, 'Unsupported') && (isForWriting !== true || isHearsay(error));
+}
+
+/** A header tells what it wants to: whoever can write to a mirror can stop nobody with it. */
+function isHearsay({ code, cause }: VersionsError): boolean {
+  return code === 'FORMAT_TOO_NEW' && isVersionsError(cause, 'Unsupported');
+}
+
 function unreadableEntry(entry: ListedEntry, why: unknown): VersionsError {
+  if (isVersionsError(why, 'Unsupported')) {
+    if (isHearsay(why)) return why;
+    return new VersionsError(
+      'Unsupported',
+      'FORMAT_TOO_NEW',
+      `Entry ${entry.number} of the journal cannot be used: ${why.message}`,
+      { hint: 'Install the newest version of Versions', context: { number: entry.number } },
+    );
+  }
   return new VersionsError(
     'Corrupt',
     'ENTRY_UNREADABLE',

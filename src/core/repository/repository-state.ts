@@ -164,6 +164,8 @@ export class RepositoryState {
       }
     }
     const packCount = this.packs.count;
+    // Its place in the order is that of the commit which counts.
+    this.snapshots.delete(record.id);
     this.snapshots.set(record.id, {
       record,
       chunk,

@@ -5,6 +5,7 @@ import {
   createTestRepository,
   type TestRepository,
 } from '../../../test/support/test-repository.ts';
+import type { RepositoryId } from '../base/index.ts';
 import { decodeCheckpointRuns, decodeRun, objectHashOf } from '../format/index.ts';
 import { openCheckpoint } from './checkpoint-codec.ts';
 import { remakePart } from './make-checkpoint.ts';
@@ -63,16 +64,26 @@ describe('a checkpoint', () => {
     const covered = record?.checkpoint.last ?? 0;
     expect(covered).toBeGreaterThan(tip - every - 2);
     expect(record?.runs.length).toBeLessThan(7);
-    const found = await inRepository(({ keys }) => {
-      const checkpoint = openCheckpoint(read(record?.checkpoint.name ?? ''), keys);
+    const found = await inRepository(({ keys, id }) => {
+      const checkpoint = openCheckpoint(read(record?.checkpoint.name ?? ''), {
+        keys,
+        repository: id,
+      });
       const runs = decodeCheckpointRuns(checkpoint.plaintext, checkpoint);
       expect(runs.map(({ name }) => name)).toEqual(record?.runs.map(({ name }) => name));
       return runs.flatMap(({ name }) => {
-        const run = openCheckpoint(read(name), keys);
+        const run = openCheckpoint(read(name), { keys, repository: id });
         return decodeRun(run.plaintext, run).map(({ hash }) => hash);
       });
     });
     expect(found).toEqual(hashes.slice(0, covered));
+    const stranger = 'ab'.repeat(16) as RepositoryId;
+    await inRepository(({ keys }) => {
+      const bytes = read(record?.checkpoint.name ?? '');
+      expect(() => openCheckpoint(bytes, { keys, repository: stranger })).toThrow(
+        expect.objectContaining({ code: 'HEADER_UNEXPECTED' }),
+      );
+    });
   });
 
   it('is what verify expects, and nothing is too much', async () => {
@@ -121,9 +132,9 @@ describe('a checkpoint', () => {
     await repository.backup(source, { tags });
     await append(10);
     const [name = ''] = readdirSync(`${repository.mirror()}/payloads`);
-    const payloads = await inRepository(({ keys, state }) =>
+    const payloads = await inRepository(({ id, keys, state }) =>
       (state.checkpoint?.runs ?? []).flatMap((part) => {
-        const run = openCheckpoint(read(part.name), keys);
+        const run = openCheckpoint(read(part.name), { keys, repository: id });
         return decodeRun(run.plaintext, run).flatMap(({ payload }) => (payload ? [payload] : []));
       }),
     );
