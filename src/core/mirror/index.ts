@@ -10,6 +10,8 @@
  * - each mirror that then lacks the object is reported as a debt, once, before `settled` resolves.
  *   (Absent places have no id to report; an object is owed to every mirror that is not in
  *   `Settled.stored`);
+ * - `confirm` reads the markers of those that stored something again, before it is relied on: a place
+ *   that was taken away in mid-run, and took what it was given all the same, is down and owed that;
  * - a mirror that fails several times in a row, is full, gone or does not answer is down for the
  *   rest of the run: one note, and what follows is owed to it at once;
  * - the bytes in flight are bounded: `put` waits, and `ready` tells when to make the next object;

@@ -25,6 +25,7 @@ export class MirrorChannel {
   #writeFailures = 0;
   #readFailures = 0;
   #down: VersionsError | undefined;
+  #isGone = false;
 
   constructor(mirror: Mirror, options: ChannelOptions) {
     this.mirror = mirror;
@@ -42,6 +43,18 @@ export class MirrorChannel {
     return this.#readFailures >= this.#options.failuresMax;
   }
 
+  /** The mirror turned out to be gone: what it said that it stored is stored nowhere. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** Gives the mirror up for writes, also for those that are on their way to it. */
+  giveUp(why: VersionsError): void {
+    this.#isGone = true;
+    this.#down = mirrorDown(this.mirror.name, why);
+    this.#options.monitor.note(this.#down.message);
+  }
+
   async write(
     key: string,
     parts: readonly Uint8Array[],
@@ -53,6 +66,9 @@ export class MirrorChannel {
       if (this.#down !== undefined) throw this.#down;
       try {
         await this.mirror.store.put(key, parts, { signal: options.signal });
+        // Perhaps into a place that had been emptied.
+        const down = this.#isGone ? this.down : undefined;
+        if (down !== undefined) throw down;
         this.#writeFailures = 0;
       } catch (error) {
         // Before the next one in the queue begins.

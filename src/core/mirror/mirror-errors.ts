@@ -112,6 +112,20 @@ export function mirrorStalled(name: string, key: string, limitMs: number): Versi
   );
 }
 
+/** A mirror that was there when the run began, and took what it was given, is not there any more. */
+export function mirrorGone(name: string, what: string, cause?: VersionsError): VersionsError {
+  return new VersionsError(
+    'Unavailable',
+    'MIRROR_GONE',
+    `Mirror ${name} was taken away or emptied during this run: ${what}`,
+    {
+      hint: 'Find out what became of it; `versions doctor` tries the mirrors out',
+      context: { mirror: name },
+      cause,
+    },
+  );
+}
+
 /** The mirror was given up for the rest of the run. */
 export function mirrorDown(name: string, cause: VersionsError): VersionsError {
   return new VersionsError(

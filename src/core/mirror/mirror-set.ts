@@ -10,11 +10,13 @@ import {
 } from '../store/index.ts';
 import { ByteGate } from './byte-gate.ts';
 import { type FailoverOptions, readFailover } from './failover-read.ts';
+import { lookAgain } from './look-again.ts';
 import type { AbsentPlace, MarkerReader, Mirror, OwnerReader, Place } from './mirror.ts';
 import { MirrorChannel } from './mirror-channel.ts';
 import { mirrorsMinInvalid, quorumLost, repositoryNotFound } from './mirror-errors.ts';
 import { mirrorsMinOf, type OpenedMirrors, openMirrors } from './open-mirrors.ts';
 import { QuorumWrite, type Settled, type Stored } from './quorum-write.ts';
+import { StoredObjects } from './stored-objects.ts';
 
 export interface MirrorSetOptions extends CallOptions {
   /** In the order in which they are preferred for reading. */
@@ -77,7 +79,11 @@ export class MirrorSet implements AsyncDisposable {
   readonly #limits: MirrorLimits;
   readonly #channels: readonly MirrorChannel[];
   readonly #gate: ByteGate;
-  readonly #inFlight = new Set<Promise<Settled>>();
+  readonly #inFlight = new Set<Promise<unknown>>();
+  /** Since the markers were read. */
+  #stored = new StoredObjects();
+  /** What mirrors that are gone have been noted to owe. */
+  readonly #owedByGone = new Map<MirrorId, ReadonlySet<string>>();
 
   private constructor(
     options: MirrorSetOptions,
@@ -144,8 +150,46 @@ export class MirrorSet implements AsyncDisposable {
     void this.#leaveWhenSettled(write.settled, leave);
     // A write that waits for its turn hears the signal only then.
     const stored = await raceAbort(write.reached, options.signal);
+    this.#stored.note(key, stored.stored);
+    void stored.settled.then((settled) => this.#noteSettled(key, settled));
     this.#options.onStored?.(key);
     return stored;
+  }
+
+  /** Objects that were put since the markers were read. */
+  get unconfirmedCount(): number {
+    return this.#stored.count;
+  }
+
+  /**
+   * Before what was put is relied on: reads the markers of the mirrors that took some of it again.
+   * A bucket or directory that was taken away in mid-run may have been made anew, empty, by the
+   * next write, and told nobody. One whose marker is gone, or another, is down and owed all that it
+   * was given since its marker was read. Resolves as soon as enough mirrors with each object have
+   * shown their markers; the others go on being asked (`drain` waits for them).
+   *
+   * Errors: `Unavailable` (QUORUM_LOST: too few mirrors are left for some object), `Cancelled`.
+   */
+  async confirm({ signal }: CallOptions = {}): Promise<void> {
+    const stored = this.#stored;
+    const there = new Set<MirrorId>();
+    const enough = Promise.withResolvers<void>();
+    const looks = this.#channels
+      .filter(({ down, mirror }) => down === undefined && stored.areIn(mirror.id))
+      .map(async (channel) => {
+        const { repositoryId } = this;
+        const options = { ...this.#options, ...this.#limits, repositoryId, signal };
+        const found = await lookAgain(channel.mirror, options);
+        if (found === 'there') there.add(channel.mirror.id);
+        if (typeof found === 'object') this.#giveUp(channel, found.gone, stored);
+        if (stored.heldByFewer(this.mirrorsMin, there) === undefined) enough.resolve();
+      });
+    const all = Promise.all(looks);
+    this.#track(all.catch(() => {}));
+    await raceAbort(Promise.race([enough.promise, all]), signal);
+    const gone = this.#channels.filter(({ isGone }) => isGone);
+    if (gone.length > 0) await this.#assureWithout(gone, stored);
+    this.#stored = new StoredObjects();
   }
 
   /** Resolves when another object may come in: to be awaited before the next one is made. */
@@ -207,11 +251,46 @@ export class MirrorSet implements AsyncDisposable {
     await this.drain();
   }
 
+  #giveUp(channel: MirrorChannel, why: VersionsError, stored: StoredObjects): void {
+    channel.giveUp(why);
+    const { id } = channel.mirror;
+    // Meanwhile more may have been put.
+    const keys = new Set([...stored.keysIn(id), ...this.#stored.keysIn(id)]);
+    this.#owedByGone.set(id, keys);
+    for (const key of keys) this.#options.onDebt?.(key, id, why);
+  }
+
+  #noteSettled(key: string, { stored }: Settled): void {
+    this.#stored.note(key, stored);
+    for (const { mirror, isGone, down } of this.#channels) {
+      const { id } = mirror;
+      if (!isGone || down === undefined || !stored.includes(id)) continue;
+      // It said so just before it was found to be gone.
+      if (this.#owedByGone.get(id)?.has(key) !== true) this.#options.onDebt?.(key, id, down);
+    }
+  }
+
+  /** Throws unless enough other mirrors hold, or get, what the quorum had stored. */
+  async #assureWithout(gone: readonly MirrorChannel[], stored: StoredObjects): Promise<void> {
+    const left = this.#channels.filter(({ isGone }) => !isGone).map(({ mirror }) => mirror.id);
+    const short = (): string | undefined => stored.heldByFewer(this.mirrorsMin, new Set(left));
+    // What is still on its way to the others may be enough.
+    if (short() !== undefined) await this.drain();
+    const key = short();
+    if (key === undefined) return;
+    const failures = gone.map(({ mirror: { name }, down }) => ({ name, error: down }));
+    throw quorumLost(`${key} is stored in fewer than ${this.mirrorsMin} mirrors`, failures);
+  }
+
   async #leaveWhenSettled(settled: Promise<Settled>, leave: () => void): Promise<void> {
-    this.#inFlight.add(settled);
+    this.#track(settled);
     await settled;
-    this.#inFlight.delete(settled);
     leave();
+  }
+
+  #track(work: Promise<unknown>): void {
+    this.#inFlight.add(work);
+    void work.then(() => this.#inFlight.delete(work));
   }
 }
 

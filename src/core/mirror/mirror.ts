@@ -36,3 +36,6 @@ export type OwnerReader = (config: Uint8Array) => RepositoryId;
 
 /** The key of the marker in every mirror. */
 export const markerKey = 'mirror';
+
+/** A marker is far smaller; a hostile place must not fill the memory. */
+export const markerBytesMax: number = 128 * 1024;

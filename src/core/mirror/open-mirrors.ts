@@ -5,6 +5,7 @@ import { type ObjectStore, ReadOnlyStore } from '../store/index.ts';
 import {
   type AbsentPlace,
   type MarkerContent,
+  markerBytesMax,
   markerKey,
   type MarkerReader,
   type Mirror,
@@ -102,9 +103,6 @@ async function doubtMarkers(
     }),
   );
 }
-
-/** A marker is far smaller; a hostile place must not fill the memory. */
-const markerBytesMax = 128 * 1024;
 
 type Look =
   | {

@@ -19,6 +19,9 @@ import type { Repository } from './repository.ts';
 const groupMs = 5 * 60 * 1000;
 const groupBytes = 4 * 1024 * 1024 * 1024;
 
+/** So many objects are stored at most before the mirrors' markers are read again. */
+const unconfirmedMax = 10_000;
+
 export const packLogName = 'packs.log';
 
 export interface SessionOptions {
@@ -136,7 +139,7 @@ export class WriteSession implements AsyncDisposable {
   /** Commits a snapshot, together with the packs that the journal does not know yet. */
   async commit(snapshot: SnapshotRecord, record: Uint8Array): Promise<void> {
     await this.settle();
-    await this.#recordDebts();
+    await this.#confirm();
     const packs = this.#takePending();
     const session = this.id;
     await this.#repository.log.append(
@@ -152,6 +155,7 @@ export class WriteSession implements AsyncDisposable {
   /** Ends without a snapshot; what was stored stays known. */
   async end(): Promise<void> {
     await this.settle();
+    await this.#confirm();
     const packs = this.#takePending();
     const session = this.id;
     const records: JournalRecord[] = packs.length > 0 ? [{ type: 'packs', session, packs }] : [];
@@ -200,14 +204,30 @@ export class WriteSession implements AsyncDisposable {
     const packs = this.#takePending();
     if (packs.length === 0) return;
     const session = this.id;
+    const { mirrors } = this.#repository;
     try {
-      await this.#recordDebts();
+      // One request to each mirror: for a group that is not the last only if much has been stored.
+      if (mirrors.unconfirmedCount > unconfirmedMax) await this.#confirm();
+      else await this.#recordDebts();
       await this.#repository.log.append(() => [{ type: 'packs', session, packs }], {
         signal: this.#signal,
       });
     } catch (error) {
       this.#pending.unshift(...packs);
       throw error;
+    }
+  }
+
+  /**
+   * Before an entry makes the session's packs be relied on: are the mirrors that took them still
+   * what they were? Also where that ends the run, what a mirror has lost is noted: the next run
+   * stores anew what the journal names and no mirror has.
+   */
+  async #confirm(): Promise<void> {
+    try {
+      await this.#repository.mirrors.confirm({ signal: this.#signal });
+    } finally {
+      await this.#recordDebts();
     }
   }
 

@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
@@ -124,4 +124,21 @@ it('a bucket that is deleted in mid-run is one clear error, and made anew nothin
   // Nothing of the repository is there: it is never taken for a mirror that lost everything.
   expect(exitErrorIn(again)?.['code']).toMatch(/NOT_FOUND|NO_MIRROR_REACHABLE|QUORUM_LOST/);
   expect(readdirSync(join(versitygw.data, bucket))).toEqual([]);
+});
+
+it('a bucket whose directory is taken away under the server, which makes it anew, is not believed', async () => {
+  const bucket = await init('versitygw');
+  const { ended } = await begin();
+  const { data, directory } = services.get('versitygw');
+  const gone = join(directory, `${bucket}-gone`);
+  renameSync(join(data, bucket), gone);
+  proxy.release();
+  const outcome = await ended;
+  expect(outcome.code).toBe(22);
+  expect(exitErrorIn(outcome)?.['code']).toBe('QUORUM_LOST');
+  // What the server made in its place goes; what was there before is brought back.
+  rmSync(join(data, bucket), { recursive: true, force: true });
+  renameSync(gone, join(data, bucket));
+  await well('backup', 'data');
+  await expectWell();
 });
