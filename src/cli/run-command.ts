@@ -1,4 +1,4 @@
-import { assert, type PathBase, VersionsError } from '../core/index.ts';
+import { assert, type PathBase, VersionsError, withLocalDisk } from '../core/index.ts';
 import { commandModules, isPlainCommand } from './commands/index.ts';
 import { mostSevere } from './exit-codes.ts';
 import type { Io } from './io.ts';
@@ -66,7 +66,7 @@ export async function runCommand(
   assert(!isPlainCommand(command.name), `${command.name} does not need the core`);
   const module = await commandModules[command.name]();
   try {
-    const { exitCode, summary } = await module.run(session);
+    const { exitCode, summary } = await withLocalDisk(() => module.run(session));
     return { exitCode: mostSevere(exitCode, monitor.exitCode, signals.exitCode), summary };
   } catch (error) {
     if (signals.exitCode === 0) throw error;

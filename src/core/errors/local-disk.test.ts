@@ -18,8 +18,24 @@ describe('work on the local disk', () => {
   });
 
   it.each([
+    ['a directory of somebody else', system('EACCES')],
+    ['a read-only disk', system('EROFS')],
+    ['a file in the place of a directory', system('ENOTDIR')],
+    ['too many open files', system('EMFILE')],
+    ['a database that cannot be opened', sqlite(14)],
+    ['a database that can only be read', sqlite(8)],
+  ])('tells of %s', async (_what, error) => {
+    const work = withLocalDisk(() => Promise.reject(error));
+    await expect(work).rejects.toMatchObject({
+      kind: 'Denied',
+      code: 'LOCAL_DISK_DENIED',
+      cause: error,
+    });
+  });
+
+  it.each([
     ['errors of ours', new VersionsError('Corrupt', 'PACK_DAMAGED', 'A pack is damaged')],
-    ['errors of other kinds', system('EACCES')],
+    ['errors of other kinds', system('ENOENT')],
     ['faults of the program', new TypeError('undefined is not a function')],
   ])('passes on %s', async (_what, error) => {
     await expect(withLocalDisk(() => Promise.reject(error))).rejects.toBe(error);

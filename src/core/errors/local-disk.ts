@@ -4,11 +4,14 @@ import { errorMessage, systemErrorCode, VersionsError } from './versions-error.t
 const sqliteFull = 13;
 const sqliteSharedMemorySize = 10 | (19 << 8);
 const sqliteInputOutput = 10;
+/** Not allowed, read-only, cannot be opened. */
+const sqliteDenied = [3, 8, 14];
+const systemDenied = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EMFILE', 'ENFILE'];
 
 /**
- * Does work that keeps files of this machine's own. When their disk is full or fails, system calls
- * and SQLite say so each in their way; it leaves as `Unavailable` (LOCAL_DISK_FULL,
- * LOCAL_DISK_FAILED).
+ * Does work that keeps files of this machine's own. When their disk is full or fails, or they may not
+ * be used, system calls and SQLite say so each in their way; it leaves as `Unavailable`
+ * (LOCAL_DISK_FULL, LOCAL_DISK_FAILED) or `Denied` (LOCAL_DISK_DENIED).
  */
 export async function withLocalDisk<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -33,6 +36,17 @@ function localDiskError(error: unknown): VersionsError | undefined {
       'The disk that holds the cache of this machine is full',
       {
         hint: 'Make room there, or choose another place with --cache-dir; nothing that was stored is lost',
+        cause: error,
+      },
+    );
+  }
+  if (sqliteDenied.includes(primary) || (code !== undefined && systemDenied.includes(code))) {
+    return new VersionsError(
+      'Denied',
+      'LOCAL_DISK_DENIED',
+      `The files that this machine keeps for itself cannot be used (${errorMessage(error)})`,
+      {
+        hint: 'Check owner and mode of that directory and how many files may be open (`ulimit -n`), or choose another place with --cache-dir',
         cause: error,
       },
     );

@@ -39,8 +39,8 @@ const connectMsMax = 5_000;
 const idleMsMax = 60_000;
 
 /**
- * A client for one bucket, which tries everything once, if need be over a new connection each. The library is loaded here and not before:
- * most commands never need it.
+ * A client for one bucket, which tries everything once, if need be over a new connection each. The
+ * library is loaded here and not before: most commands never need it.
  */
 export async function openS3Session(
   place: S3Place,
