@@ -75,7 +75,11 @@ export class PackBuilder {
     this.takeRoom(bytes.byteLength, kind, id);
   }
 
-  /** Adds a whole block of chunks that another builder gathered. */
+  get isBlockEmpty(): boolean {
+    return this.#plainBytes === 0;
+  }
+
+  /** Adds a whole block of chunks that lie elsewhere; ends the open block. */
   addBlock(plain: Uint8Array, kind: IdKind, ids: Uint8Array, lengths: Uint32Array): void {
     this.finishBlock();
     // Then the chunks of the block stay together with it.

@@ -92,13 +92,11 @@ export const fileOutcomes: readonly FileOutcome[] = [
   'replaced',
 ];
 
-/** New chunks that another worker cut; this one compresses and encrypts them. */
+/** Chunks that another worker cut; this one stores them and tells their ids, see `LentBlock`. */
 export interface StoreBlockTask {
   readonly type: 'store-block';
-  /** In `LentMemory`: to be released when the block is stored. */
-  readonly plain: Uint8Array<SharedArrayBuffer>;
-  /** 32 bytes a chunk. */
-  readonly ids: Uint8Array;
+  readonly memory: SharedArrayBuffer;
+  readonly ticket: number;
   readonly lengths: Uint32Array;
 }
 

@@ -93,7 +93,6 @@ export function storeFiles(task: StoreFilesTask, given: StoreFilesContext): Stor
     }
     outcomes[file] = fileOutcomes.indexOf(outcome);
   }
-  context.chunks.finishLending();
   return {
     type: 'store-files',
     outcomes,
@@ -188,6 +187,20 @@ function readContent(
 }
 
 function readLarge(
+  fd: number,
+  path: ByteString,
+  expected: number,
+  context: StoreFilesContext,
+): FileContent {
+  try {
+    return cutLarge(fd, path, expected, context);
+  } finally {
+    // Also where it could not be read to the end: no block of it may be open when the next begins.
+    context.chunks.settle();
+  }
+}
+
+function cutLarge(
   fd: number,
   path: ByteString,
   expected: number,

@@ -6,6 +6,7 @@ import { objectHashOf } from '../format/index.ts';
 import { assert, errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import { compareFiles } from './compare-files.ts';
 import { ChunkList, ChunkStore } from './chunk-store.ts';
+import { LentBlock } from './lent-block.ts';
 import { PackBuilder, type PackBuilderOptions } from './pack-builder.ts';
 import {
   sharedCounters,
@@ -57,7 +58,7 @@ class WorkerState {
       case 'store-files':
         return storeFiles(task, this.#storing().context);
       case 'store-block':
-        this.#storing().chunks.storeLentBlock(task);
+        this.#storing().chunks.storeLent(new LentBlock(task));
         return { type: 'store-block' };
       case 'store-bytes':
         return this.#storeBytes(task);
@@ -169,7 +170,7 @@ class WorkerState {
       huge: true,
       chunks: list,
     });
-    chunks.finishLending();
+    chunks.settle();
     return {
       type: 'store-bytes',
       ids: new Uint8Array(list.idBytes()),

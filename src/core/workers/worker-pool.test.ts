@@ -46,7 +46,8 @@ function copyOf(pack: SealedPack): SealedPack {
 describe('storing files with any number of threads', () => {
   const directory = new TemporaryDirectory();
   const contents = new Map<string, Buffer>([
-    ['huge', seededBytes('huge', 40 * mebibyte + 12_345)],
+    ['huge', seededBytes('huge', 33 * mebibyte + 12_345)],
+    ['huge 2', seededBytes('huge 2', 33 * mebibyte)],
     ['empty', Buffer.alloc(0)],
     ['same', seededBytes('huge', 3 * mebibyte)],
   ]);
@@ -114,9 +115,10 @@ describe('storing files with any number of threads', () => {
   }
 
   const runs = new Map<number, Promise<Run>>();
-  const others = [...contents.keys()].filter((name) => name !== 'huge');
+  const others = [...contents.keys()].filter((name) => !name.startsWith('huge'));
   const batches = [
     ['huge'],
+    ['huge 2'],
     ...[0, 1, 2, 3].map((part) => others.filter((_, at) => at % 4 === part)),
   ];
   const runWith = (threads: number): Promise<Run> => {
@@ -168,13 +170,16 @@ describe('storing files with any number of threads', () => {
 
   it('lends blocks of a huge file to threads that have nothing to do', async () => {
     const alone = await run(1, [['huge']], 64 * mebibyte);
-    const helped = await run(3, [['huge']], 64 * mebibyte);
     const dataPacks = ({ packs }: Run): number =>
       packs.filter(({ kind }) => kind === 'data').length;
-    // Each thread that got a block has a pack of its own in the end.
     expect(dataPacks(alone)).toBe(1);
-    expect(dataPacks(helped)).toBeGreaterThan(1);
-    expect(chunkIds(helped)).toEqual(chunkIds(alone));
+    // Each thread that got a block has a pack of its own in the end. On a machine that is busy, the
+    // one that reads may be done, and have taken all blocks back, before another begins.
+    let helped = alone;
+    while (dataPacks(helped) === 1) {
+      helped = await run(3, [['huge']], 64 * mebibyte);
+      expect(chunkIds(helped)).toEqual(chunkIds(alone));
+    }
   });
 });
 

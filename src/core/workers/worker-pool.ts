@@ -185,7 +185,7 @@ export class WorkerPool implements AsyncDisposable {
         this.#onRead?.(message.bytes);
         return;
       case 'block':
-        this.#lend(message.task);
+        this.#lend(member, message.task);
         return;
       case 'result':
         this.#close(message.number)?.resolve(message.result);
@@ -204,8 +204,12 @@ export class WorkerPool implements AsyncDisposable {
     Atomics.notify(this.#counters, sharedCounters.waitingPacks);
   }
 
-  #lend(task: StoreBlockTask): void {
-    const lent = this.run(task, task.plain.byteLength)
+  /** To any but the lender: it is busy with the file until the end. */
+  #lend(lender: Member, task: StoreBlockTask): void {
+    const [first, ...rest] = this.#members.filter((member) => member !== lender);
+    assert(first !== undefined, 'A worker that is alone lends nothing');
+    const least = rest.reduce((best, member) => (member.load < best.load ? member : best), first);
+    const lent = this.#runOn(least, task, task.memory.byteLength, [])
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#lent.delete(lent));
     this.#lent.add(lent);
