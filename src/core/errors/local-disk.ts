@@ -5,8 +5,8 @@ const sqliteFull = 13;
 const sqliteSharedMemorySize = 10 | (19 << 8);
 const sqliteInputOutput = 10;
 /** Not allowed, read-only, cannot be opened. */
-const sqliteDenied = [3, 8, 14];
-const systemDenied = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EMFILE', 'ENFILE'];
+const sqliteDenied = new Set([3, 8, 14]);
+const systemDenied = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EMFILE', 'ENFILE']);
 
 /**
  * Does work that keeps files of this machine's own. When their disk is full or fails, or they may not
@@ -40,7 +40,7 @@ function localDiskError(error: unknown): VersionsError | undefined {
       },
     );
   }
-  if (sqliteDenied.includes(primary) || (code !== undefined && systemDenied.includes(code))) {
+  if (sqliteDenied.has(primary) || systemDenied.has(code ?? '')) {
     return new VersionsError(
       'Denied',
       'LOCAL_DISK_DENIED',
