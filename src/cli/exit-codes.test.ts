@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { VersionsError } from '../core/index.ts';
 import { exitCodeOf, exitCodes, mostSevere } from './exit-codes.ts';
 import { failureOf, UsageError } from './failure.ts';
 import { commandTable } from './options/command-table.ts';
@@ -72,6 +73,13 @@ describe('what was thrown', () => {
     [Object.assign(new Error('odd'), { code: 'A', kind: 'Nonsense' }), 'odd'],
   ])('is a fault of the program otherwise: %s', (thrown, message) => {
     expect(failureOf(thrown)).toMatchObject({ kind: 'Internal', code: 'UNEXPECTED', message });
+  });
+
+  it('tells the reason where an error names it', () => {
+    const details = { context: { reason: 'SEAL_BROKEN' } };
+    const lost = new VersionsError('Corrupt', 'CONTENT_LOST', 'Lost', details);
+    expect(failureOf(lost).reason).toBe('SEAL_BROKEN');
+    expect(failureOf(new VersionsError('Corrupt', 'X', 'Lost')).reason).toBeUndefined();
   });
 
   it('shows the stacks of all causes', () => {

@@ -23,6 +23,8 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly hint: string | undefined;
+  /** The code of what is behind it, where the same may have several reasons. */
+  readonly reason?: string | undefined;
   readonly stack: string | undefined;
 }
 
@@ -37,7 +39,7 @@ export function failureOf(error: unknown): Failure {
   const kind = 'kind' in error ? error.kind : undefined;
   if (code !== undefined && isErrorKind(kind)) {
     const hint = 'hint' in error && typeof error.hint === 'string' ? error.hint : undefined;
-    return { kind, code, message, hint, stack };
+    return { kind, code, message, hint, reason: reasonIn(error), stack };
   }
   if (error.name === 'AbortError') {
     return { kind: 'Cancelled', code: 'CANCELLED', message: 'Stopped', hint: undefined, stack };
@@ -47,6 +49,13 @@ export function failureOf(error: unknown): Failure {
     return { kind: 'Source', code: 'SYSTEM_ERROR', message, hint: undefined, stack };
   }
   return { ...unexpected, message, stack };
+}
+
+function reasonIn(error: Error): string | undefined {
+  if (!('context' in error) || typeof error.context !== 'object' || error.context === null)
+    return undefined;
+  const { context } = error;
+  return 'reason' in context && typeof context.reason === 'string' ? context.reason : undefined;
 }
 
 const unexpected = {

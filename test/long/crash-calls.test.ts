@@ -62,6 +62,9 @@ function changeSource(source: string, times: number): void {
   writeFileSync(`${source}/new`, random.bytes(300_000));
 }
 
+const { VERSIONS_TEST_EVERY } = process.env;
+const isByHand = VERSIONS_TEST_EVERY !== undefined;
+
 /** `every`: so many calls from one kill to the next; where it begins is drawn at random. */
 const cases: readonly {
   readonly name: string;
@@ -90,7 +93,7 @@ const cases: readonly {
 
 /** By hand each call has its turn: `VERSIONS_TEST_EVERY=1`. */
 function everyOf(every: number): number {
-  return Number(process.env['VERSIONS_TEST_EVERY'] ?? every);
+  return Number(VERSIONS_TEST_EVERY ?? every);
 }
 
 /** What somebody does whose operation was cut short: the same again. */
@@ -127,7 +130,7 @@ describe.each(cases)('killed at every call of $name', ({ operation, snapshots, e
 
   afterAll(() => world.repository[Symbol.dispose]());
 
-  it('nothing is lost', { timeout: 300_000 }, async () => {
+  it('nothing is lost', { timeout: isByHand ? 1_800_000 : 300_000 }, async () => {
     expect(calls).toBeGreaterThan(20);
     let next = 1 + Math.floor(Math.random() * every);
     const first = next;

@@ -42,6 +42,8 @@ const child = (first: string, id: ChunkId): Uint8Array => encode([Buffer.from(fi
 
 interface Met {
   readonly restore: readonly string[];
+  /** Why contents are lost. */
+  readonly reasons: readonly unknown[];
   readonly verify: number;
   /** What was made, below the target. */
   readonly made: readonly string[];
@@ -54,12 +56,13 @@ async function meet(make: (forger: Forger) => ChunkId): Promise<Met> {
   if (snapshot === undefined) throw new Error('The forged snapshot is not listed');
   const target = repository.path('jail/target');
   mkdirSync(repository.path('jail'));
-  const { problems } = await repository.restore(target, { snapshot });
+  const { problems, monitor } = await repository.restore(target, { snapshot });
+  const reasons = monitor.problems.flatMap(({ context: { reason } }) => reason ?? []);
   // Nothing beside the target.
   expect(readdirSync(repository.path('jail'))).toEqual(['target']);
   const made = readdirSync(target, { recursive: true }).map(String).toSorted();
   const { summary } = await repository.verify('structure');
-  return { restore: problems, verify: summary.lost, made };
+  return { restore: problems, reasons, verify: summary.lost, made };
 }
 
 describe('a tree of somebody who has the keys', () => {
@@ -68,7 +71,7 @@ describe('a tree of somebody who has the keys', () => {
       const tree = forger.put('tree', page(0, file('a'), file('b')));
       return forger.put('tree', page(0, directory('d', tree), file('e')));
     });
-    expect(met).toEqual({ restore: [], verify: 0, made: ['d', 'd/a', 'd/b', 'e'] });
+    expect(met).toEqual({ restore: [], reasons: [], verify: 0, made: ['d', 'd/a', 'd/b', 'e'] });
   });
 
   const bad: readonly (readonly [string, Uint8Array, string])[] = [
@@ -144,7 +147,12 @@ describe('a tree of somebody who has the keys', () => {
       forger.put('tree', page(0, directory('round', loop)), loop);
       return forger.put('tree', page(0, directory('and', loop), file('good')));
     });
-    expect(met).toEqual({ restore: ['CHUNK_WRONG'], verify: 1, made: ['and', 'good'] });
+    expect(met).toEqual({
+      restore: ['CHUNK_WRONG'],
+      reasons: [],
+      verify: 1,
+      made: ['and', 'good'],
+    });
   });
 
   it('with files whose lists do not add up loses only those', async () => {
@@ -202,8 +210,21 @@ describe('a block of somebody who has the keys', () => {
       return forger.put('tree', page(0, ...bombs, file('good')));
     });
     expect(met.restore).toEqual(['CONTENT_LOST', 'CONTENT_LOST', 'CONTENT_LOST']);
+    expect(new Set(met.reasons)).toEqual(new Set(['COMPRESSED_DAMAGED']));
     expect(met.made).toContain('good');
     expect(process.memoryUsage().rss - before).toBeLessThan(256 * mebibyte);
+  });
+});
+
+describe('content of somebody who has the keys', () => {
+  it('that is not what its id says is refused', async () => {
+    const id = new Uint8Array(32).fill(9);
+    const met = await meet((forger) => {
+      forger.put('data', Buffer.from('something else'), id);
+      return forger.put('tree', page(0, file('good'), entry('wrong', { 1: 0, 9: 14, 11: id })));
+    });
+    expect(met).toMatchObject({ restore: ['CONTENT_LOST'], reasons: ['CHUNK_WRONG'] });
+    expect(met.made).toEqual(['good']);
   });
 });
 

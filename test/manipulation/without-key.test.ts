@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -98,7 +99,11 @@ interface Met {
 /** Restores and verifies with what the mirrors serve now. */
 async function meet(): Promise<Met> {
   const target = repository.path(`target-${(number += 1)}`);
-  const { problems } = await repository.restore(target);
+  const { monitor } = await repository.restore(target);
+  // Why something is lost is told beside it.
+  const problems = monitor.problems.map(({ code, context: { reason } }) =>
+    reason === undefined ? code : `${code}: ${reason}`,
+  );
   const verified = await repository.verify('data');
   const restored = ['a', 'b'].every((name) => {
     const file = join(target, source, name);
@@ -121,7 +126,18 @@ describe('packs', () => {
     // The other mirror has them right, and nobody but the monitor sees a difference.
     expect(await meet()).toMatchObject({ restored: true, problems: [] });
     swap(2);
-    expect(await meet()).toMatchObject({ restored: false, problems: ['CONTENT_LOST'] });
+    expect(await meet()).toMatchObject({
+      restored: false,
+      problems: ['CONTENT_LOST: PACK_SPLICED'],
+    });
+  });
+
+  it('that are cut off, or gone, are told from those that were changed', async () => {
+    const [first = ''] = newPacks;
+    everywhere((mirror) => truncateSync(at(first, mirror), 100));
+    expect((await meet()).problems).toEqual(['CONTENT_LOST: PACK_CUT_OFF']);
+    everywhere((mirror) => rmSync(at(first, mirror)));
+    expect((await meet()).problems).toEqual(['CONTENT_LOST: OBJECT_NOT_FOUND']);
   });
 
   it('with blocks of another under their own header are refused', async () => {
@@ -136,7 +152,10 @@ describe('packs', () => {
         Buffer.concat([other.subarray(0, 64), one.subarray(64, end), other.subarray(end)]),
       );
     });
-    expect(await meet()).toMatchObject({ restored: false, problems: ['CONTENT_LOST'] });
+    expect(await meet()).toMatchObject({
+      restored: false,
+      problems: ['CONTENT_LOST: SEAL_BROKEN'],
+    });
   });
 
   it('that are a whole other pack, header, table and all, are refused for their salt', async () => {
@@ -145,7 +164,7 @@ describe('packs', () => {
     everywhere((mirror) => copyFileSync(at(first, mirror), at(second, mirror)));
     const { restored, problems } = await meet();
     expect(restored).toBe(false);
-    expect(problems).toEqual(['CONTENT_LOST']);
+    expect(problems).toEqual(['CONTENT_LOST: PACK_SPLICED']);
     // Without what this machine remembers, the tables are read from there too.
     rmSync(repository.path('cache'), { recursive: true });
     const again = await repository.restore(repository.path('again'));
@@ -163,8 +182,11 @@ describe('packs', () => {
         Buffer.concat([bytes.subarray(0, 64), ...turned, bytes.subarray(2 * half - 64)]),
       );
     });
-    const { verify } = await meet();
-    expect(verify).toEqual(['corrupt']);
+    const { verify, problems } = await meet();
+    expect({ verify, problems }).toEqual({
+      verify: ['corrupt'],
+      problems: ['CONTENT_LOST: SEAL_BROKEN'],
+    });
   });
 
   it('that nobody asked for are no part of anything', async () => {

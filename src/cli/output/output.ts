@@ -117,9 +117,9 @@ export class Output {
 
   /** One item failed; the command goes on. */
   problem(failure: Failure): void {
-    const { kind, code, message } = failure;
+    const { kind, code, message, reason } = failure;
     this.#log?.write(`problem: ${safeText(message)}`);
-    if (this.json) this.document({ type: 'problem', kind, code, message });
+    if (this.json) this.document({ type: 'problem', kind, code, message, reason });
     else this.#toMessages(`${this.paint('yellow', 'problem:')} ${safeText(message)}\n`);
   }
 

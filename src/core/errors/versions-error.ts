@@ -59,6 +59,15 @@ export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The code of what is behind an error: of the last in the chain of causes that has one. */
+export function reasonOf(error: unknown): string | undefined {
+  let reason: string | undefined;
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof VersionsError) reason = at.code;
+  }
+  return reason;
+}
+
 /** The `code` of a Node system error (`ENOENT`, …), if `error` is one. */
 export function systemErrorCode(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;

@@ -68,11 +68,19 @@ async function readOne(
   { range, accept, signal }: FailoverOptions,
   channel: MirrorChannel,
 ): Promise<Uint8Array | VersionsError | undefined> {
+  const { name } = channel.mirror;
+  const judged = async (bytes: Uint8Array): Promise<Uint8Array | VersionsError> => {
+    try {
+      return (await accept?.(bytes)) === false ? copyDamaged(key, name) : bytes;
+    } catch (error) {
+      if (isVersionsError(error, 'Corrupt')) return copyDamaged(key, name, error);
+      throw error;
+    }
+  };
   try {
     const bytes = await channel.read(key, { range, signal });
     if (bytes === undefined) return undefined;
-    const accepted = accept === undefined || (await accept(bytes));
-    return accepted ? bytes : copyDamaged(key, channel.mirror.name);
+    return accept === undefined ? bytes : await judged(bytes);
   } catch (error) {
     if (!isVersionsError(error)) throw error;
     if (error.kind === 'Cancelled' || error.kind === 'Internal') throw error;

@@ -146,13 +146,15 @@ export function mirrorBehind(name: string, key: string, objects: number): Versio
 }
 
 /** The bytes that a mirror gave for `key` are not what they should be. */
-export function copyDamaged(key: string, name: string): VersionsError {
+export function copyDamaged(key: string, name: string, reason?: VersionsError): VersionsError {
+  const why = reason === undefined ? '' : `: ${reason.message}`;
   return new VersionsError(
     'Corrupt',
     'COPY_DAMAGED',
-    `The copy of ${key} in mirror ${name} is damaged`,
+    `The copy of ${key} in mirror ${name} is damaged${why}`,
     {
       context: { mirror: name, key },
+      cause: reason,
     },
   );
 }
@@ -165,7 +167,9 @@ export function noGoodCopy(key: string, failures: readonly MirrorFailure[]): Ver
     {
       hint: 'Bring back mirrors that are absent, then run the command again',
       context: { key },
-      cause: failures[0]?.error,
+      // What was read and is bad says more than what could not be read.
+      cause: (failures.find(({ error }) => isVersionsError(error, 'Corrupt')) ?? failures[0])
+        ?.error,
     },
   );
 }

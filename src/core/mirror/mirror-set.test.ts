@@ -380,7 +380,7 @@ describe('get', () => {
     ['cannot be read', 'STORE_UNAVAILABLE'],
     ['is damaged', 'COPY_DAMAGED'],
     ['is cut short', 'COPY_DAMAGED'],
-    ['is refused with a reason', 'BLOCK_DAMAGED'],
+    ['is refused with a reason', 'COPY_DAMAGED'],
   ])('goes on to the next mirror when a copy %s, and says so', async (what, code) => {
     const { set, mirrors, suspects } = await openTestMirrors();
     await (

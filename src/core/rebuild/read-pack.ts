@@ -12,6 +12,7 @@ import {
 } from '../format/index.ts';
 import {
   openBlock,
+  readBlock,
   openPackEnd,
   packKey,
   type PackDirectory,
@@ -136,21 +137,10 @@ export async function snapshotsIn(
   for (let chunk = 0; chunk < table.chunkCount; chunk++) {
     if (table.chunkKinds[chunk] !== chunkKinds.snapshot) continue;
     const block = table.chunkBlocks[chunk] ?? 0;
-    let plain: Uint8Array | undefined;
     try {
-      await mirrors.get(packKey(pack.name), {
-        range: {
-          offset: table.blockOffsets[block] ?? 0,
-          length: table.blockStoredBytes[block] ?? 0,
-        },
-        signal,
-        accept: (sealed) => (plain = openBlock(sealed, block, directory, keys)) !== undefined,
-      });
+      const { plain } = await readBlock(block, directory, { mirrors, keys }, signal);
       const offset = table.chunkOffsets[chunk] ?? 0;
-      const bytes = (plain ?? new Uint8Array()).slice(
-        offset,
-        offset + (table.chunkLengths[chunk] ?? 0),
-      );
+      const bytes = plain.slice(offset, offset + (table.chunkLengths[chunk] ?? 0));
       const id = table.ids.slice(chunk * 32, chunk * 32 + 32);
       const kind = chunkKinds.snapshot satisfies IdKind;
       if (!bytesEqual(keys.ids.idOf(kind, bytes), id)) throw recordLost(pack.name);

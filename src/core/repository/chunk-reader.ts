@@ -1,7 +1,6 @@
 import { bytesEqual, type ChunkId, type RepositoryId } from '../base/index.ts';
-import { decompress } from '../compression/index.ts';
 import { open, type IdKind, type RepositoryKeys } from '../crypto/index.ts';
-import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
+import { VersionsError } from '../errors/index.ts';
 import {
   blockAad,
   chunkKinds,
@@ -13,26 +12,12 @@ import {
   tablePosition,
   trailerBytes,
   type ChunkTable,
-  type ObjectHeader,
 } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import { limitYoungGeneration, type ChunkLocation, type SharedIndex } from '../workers/index.ts';
 import { packKey } from './object-keys.ts';
 import type { PackInfo, PackList } from './pack-list.ts';
-
-/** How to find and decrypt the blocks of a pack. */
-export interface PackBlocks {
-  readonly pack: PackInfo;
-  /** The pack's 64 header bytes. */
-  readonly header: Uint8Array;
-  readonly decodedHeader: ObjectHeader;
-  readonly table: BlockTable;
-}
-
-export type BlockTable = Pick<
-  ChunkTable,
-  'blockOffsets' | 'blockStoredBytes' | 'blockPlainBytes' | 'blockCodecs'
->;
+import { explained, packCutOff, packSpliced, readBlock, type PackBlocks } from './read-block.ts';
 
 /** The end of a pack, opened: how to find and decrypt everything in it. */
 export interface PackDirectory extends PackBlocks {
@@ -152,49 +137,9 @@ export class ChunkReader {
   ): Promise<Uint8Array> {
     limitYoungGeneration();
     const directory = await this.directory(packNumber, signal);
-    const { table, pack } = directory;
-    const offset = table.blockOffsets[block];
-    const length = table.blockStoredBytes[block];
-    if (offset === undefined || length === undefined) {
-      throw new VersionsError(
-        'Corrupt',
-        'BLOCK_UNKNOWN',
-        `Pack ${pack.name} has no block ${block}`,
-      );
-    }
-    let plain: Uint8Array | undefined;
-    await this.#options.mirrors.get(packKey(pack.name), {
-      range: { offset, length },
-      signal,
-      accept: (sealed) => {
-        plain = openBlock(sealed, block, directory, this.#options.keys);
-        return plain !== undefined;
-      },
-    });
-    this.bytesFetched += length;
-    if (plain === undefined)
-      throw new VersionsError('Internal', 'BLOCK_UNREAD', 'A block was not read');
+    const { plain, sealed } = await readBlock(block, directory, this.#options, signal);
+    this.bytesFetched += sealed.byteLength;
     return plain;
-  }
-}
-
-/** Decrypts and decompresses a block; undefined if it is not what the table says. */
-export function openBlock(
-  sealed: Uint8Array,
-  block: number,
-  directory: PackBlocks,
-  keys: RepositoryKeys,
-): Uint8Array | undefined {
-  const { table, header, decodedHeader } = directory;
-  const purpose = decodedHeader.kind === 'data-pack' ? 'data' : 'trees';
-  try {
-    const key = keys.sealingKey(purpose, decodedHeader.epoch, decodedHeader.salt);
-    const encoded = open(key, block, blockAad(header, block), sealed);
-    const codec = table.blockCodecs[block] === 1 ? 1 : 0;
-    return decompress(codec, encoded, table.blockPlainBytes[block] ?? 0);
-  } catch (error) {
-    if (isVersionsError(error, 'Corrupt')) return undefined;
-    throw error;
   }
 }
 
@@ -207,28 +152,21 @@ export async function readPackDirectory(
   // The body is the pack less its end, so this is no less than the end, and a little more at most.
   const length = Math.min(pack.bytes, packEndBytes(pack.bytes, pack.tableBytes));
   let directory: PackDirectory | undefined;
-  let reason: unknown;
-  await options.mirrors.get(packKey(pack.name), {
-    range: { offset: pack.bytes - length, length },
-    signal,
-    accept: (end) => {
-      try {
+  try {
+    await options.mirrors.get(packKey(pack.name), {
+      range: { offset: pack.bytes - length, length },
+      signal,
+      accept: (end) => {
+        if (end.byteLength < length) throw packCutOff(pack);
         directory = openPackEnd(end, pack, options.keys, options.repository);
         return true;
-      } catch (error) {
-        if (!isVersionsError(error, 'Corrupt')) throw error;
-        reason = error;
-        return false;
-      }
-    },
-  });
-  if (directory === undefined) {
-    throw new VersionsError(
-      'Corrupt',
-      'PACK_TABLE_DAMAGED',
-      `The table of pack ${pack.name} cannot be read: ${errorMessage(reason)}`,
-    );
+      },
+    });
+  } catch (error) {
+    throw await explained(error, pack, options.mirrors, signal);
   }
+  if (directory === undefined)
+    throw new VersionsError('Internal', 'BLOCK_UNREAD', 'The end of a pack was not read');
   return directory;
 }
 
@@ -266,11 +204,7 @@ export function openPackEnd(
     );
   }
   if (!bytesEqual(decodedHeader.salt, pack.salt)) {
-    throw new VersionsError(
-      'Corrupt',
-      'PACK_SPLICED',
-      `What is stored as pack ${pack.name} ends like another pack`,
-    );
+    throw packSpliced(pack, 'ends');
   }
   const key = keys.sealingKey('table', decodedHeader.epoch, decodedHeader.salt);
   const aad = blockAad(decoded.header, tablePosition);

@@ -1,7 +1,7 @@
 import { displayPath, type ByteString } from '../base/index.ts';
-import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { isVersionsError, reasonOf, VersionsError } from '../errors/index.ts';
 import { decodeXattrs } from '../format/index.ts';
-import { openBlock, packKey, type PackBlocks } from '../repository/index.ts';
+import { packKey, readBlock, type PackBlocks } from '../repository/index.ts';
 import {
   type BlockPlace,
   type RestoreFile,
@@ -191,29 +191,23 @@ export class Execution {
   /** Blocks that did not open are fetched one by one from whichever mirror has them whole. */
   async #retry(range: Range, badBlocks: readonly number[]): Promise<void> {
     const { repository, context } = this.#work;
-    const key = packKey(range.directory.pack.name);
     for (const bad of badBlocks) {
       const block = range.blocks[bad];
       const writes = range.writes.ofBlock(bad);
       if (block === undefined) continue;
-      const place = { offset: range.offset + block.at, length: block.storedBytes };
       try {
-        const sealed = await repository.mirrors.get(key, {
-          range: place,
-          signal: context.signal,
-          accept: (bytes) =>
-            openBlock(bytes, block.position, range.directory, repository.keys) !== undefined,
-        });
+        const { directory } = range;
+        const { sealed } = await readBlock(block.position, directory, repository, context.signal);
         const again: Range = {
-          directory: range.directory,
-          offset: place.offset,
-          end: place.offset + place.length,
+          directory,
+          offset: range.offset + block.at,
+          end: range.offset + block.at + block.storedBytes,
           blocks: [{ ...block, at: 0 }],
           writes,
         };
         for (const file of writes.files()) this.#spread.add(file);
         const stillBad = await this.#write(again, sealed);
-        if (stillBad.length > 0) this.#giveUp(writes.files(), undefined);
+        if (stillBad.length > 0) this.#giveUp(writes.files(), chunkWrong());
       } catch (error) {
         if (!isVersionsError(error, 'NotFound', 'Corrupt', 'Unavailable', 'Denied')) throw error;
         this.#giveUp(writes.files(), error);
@@ -351,12 +345,21 @@ function* blocksOf(uses: Iterable<ChunkUse>): Generator<readonly ChunkUse[]> {
   yield block;
 }
 
+/** The code of what is wrong with that part is told too. */
 function contentLost(path: ByteString, cause: unknown): VersionsError {
-  const message = `${displayPath(path)} is incomplete: no mirror has a good copy of a part of it`;
+  const reason = reasonOf(cause);
+  const why = reason === undefined ? '' : ` (${reason})`;
+  const message = `${displayPath(path)} is incomplete: no mirror has a good copy of a part of it${why}`;
   return new VersionsError('Corrupt', 'CONTENT_LOST', message, {
     hint: 'Run "versions verify --level data" to see what is damaged where',
+    ...(reason && { context: { reason } }),
     cause,
   });
+}
+
+/** The block opens, and holds something else than the index says. */
+function chunkWrong(): VersionsError {
+  return new VersionsError('Corrupt', 'CHUNK_WRONG', 'A chunk does not match its id');
 }
 
 /** May the block go into the range? */
