@@ -121,4 +121,11 @@ export class MirrorChannel {
 }
 
 /** One of these is enough: it would not be otherwise a moment later. */
-const lasting: ReadonlySet<string> = new Set(['STORE_FULL', 'STORE_ABSENT', 'MIRROR_STALLED']);
+const lasting: ReadonlySet<string> = new Set([
+  'STORE_FULL',
+  'STORE_ABSENT',
+  'STORE_CREDENTIALS_EXPIRED',
+  'STORE_CREDENTIALS_MISSING',
+  'STORE_CREDENTIALS_REFUSED',
+  'MIRROR_STALLED',
+]);

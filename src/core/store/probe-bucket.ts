@@ -205,7 +205,9 @@ class BucketProbe {
     try {
       await this.#send(({ sdk, client }, input) => {
         const body = { Body: this.#bytes, ContentLength: this.#bytes.byteLength };
-        return client.send(putCommand(sdk, { ...input(name), ...body, ...more }, sha256));
+        return client.send(
+          putCommand(sdk, { ...input(name), ...body, ...more }, { sha256, asksFirst: false }),
+        );
       });
       return 'stored';
     } catch (error) {

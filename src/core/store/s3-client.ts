@@ -61,18 +61,22 @@ export async function openS3Session(
 
 /**
  * The request for storing an object, signed with the SHA-256 of its body, which is known: the
- * library would compute it again.
+ * library would compute it again. One that `asksFirst` sends its body only when the server says so,
+ * or has said nothing for six seconds: a refusal is heard before the connection is closed.
  */
 export function putCommand(
   sdk: Sdk,
   input: PutObjectCommandInput,
-  sha256: string,
+  { sha256, asksFirst }: { readonly sha256: string; readonly asksFirst: boolean },
 ): PutObjectCommand {
   const command = new sdk.PutObjectCommand(input);
   command.middlewareStack.add(
     (next) => (args) => {
       const { request } = args;
-      if (hasHeaders(request)) request.headers['x-amz-content-sha256'] = sha256;
+      if (hasHeaders(request)) {
+        request.headers['x-amz-content-sha256'] = sha256;
+        if (asksFirst) request.headers['expect'] = '100-continue';
+      }
       return next(args);
     },
     { step: 'build', priority: 'low', name: 'presetPayloadHash' },

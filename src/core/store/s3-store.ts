@@ -28,6 +28,7 @@ import {
   type S3Session,
   type StoreCredentials,
 } from './s3-client.ts';
+import { isBrokenOff, refusalBehind } from './s3-refusal.ts';
 import { isExpired, s3ErrorFrom, statusOf } from './s3-errors.ts';
 import { contentHashOf, isDataPack, isLockedKey } from './s3-keys.ts';
 import { listS3 } from './s3-list.ts';
@@ -62,6 +63,8 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
   /** For reads over new connections; made when one is asked for. */
   #fresh: S3Store | undefined;
   #conditional = true;
+  /** A request was broken off while it was sent: the next one waits to be let in. */
+  #asksFirst = false;
 
   constructor(place: S3Place, options: S3StoreOptions = {}) {
     this.place = place;
@@ -89,7 +92,8 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
     assert(bytes <= packBytesMax, `${key} is too large: ${bytes} bytes`);
     this.#assertWritable();
     const { storageClass } = this.place;
-    await this.request({ action: 'write', key }, options.signal, async ({ sdk, client }) => {
+    await this.request({ action: 'write', key }, options.signal, async (session) => {
+      const { sdk, client } = session;
       const body = joinedParts(parts, bytes);
       const sha256 = contentHashOf(key) ?? createHash('sha256').update(body).digest('hex');
       const conditional = options.ifAbsent === true && this.#conditional;
@@ -103,12 +107,16 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
         ...this.#checksum(sha256),
         ...this.#lock(key),
       };
-      const sent = client.send(putCommand(sdk, input, sha256), abortable(options.signal));
-      const answer = await sent.catch((error: unknown) => {
+      const aborted = abortable(options.signal);
+      const command = putCommand(sdk, input, { sha256, asksFirst: this.#asksFirst });
+      const answer = await client.send(command, aborted).catch(async (error: unknown) => {
         // A provider that knows no conditions says so; `properties` says it from now on.
         if (conditional && statusOf(error) === 501) this.#conditional = false;
-        throw error;
+        this.#asksFirst = isBrokenOff(error);
+        if (!this.#asksFirst) throw error;
+        throw (await refusalBehind(session, this.#input(key), aborted)) ?? error;
       });
+      this.#asksFirst = false;
       // A page of some proxy on the way must not pass for having stored it.
       if (answer.ETag === undefined) {
         throw answerInvalid(this.place.location, `does not say that it has stored ${key}`);

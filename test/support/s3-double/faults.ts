@@ -5,6 +5,11 @@ export interface HttpFault {
   readonly code?: string;
   /** Break the connection: before anything is read, or after so many bytes of the body. */
   readonly resetAfterBytes?: number;
+  /**
+   * With a status: refuse before the body was read, and close the connection, so that the answer is
+   * lost on whoever does not wait to be let in.
+   */
+  readonly refusesEarly?: boolean;
   /** Do the work, then break the connection: the answer is lost. */
   readonly losesAnswer?: boolean;
   /** Of the body of the answer, send only so many bytes and break off. */

@@ -122,6 +122,9 @@ export class S3Double implements AsyncDisposable {
       if (this.isDown) return void socket.destroy();
       if (fault.delayMs !== undefined) await sleep(fault.delayMs);
       if (fault.hangs === true) return;
+      const { expect, 'content-length': told = '0' } = request.headers;
+      const isSending = told !== '0' && expect === undefined;
+      if (fault.refusesEarly === true && isSending) return void socket.destroy();
       const body = await readBody(request, fault.resetAfterBytes);
       if (body === undefined) return void socket.destroy();
       const reply =
