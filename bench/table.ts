@@ -18,6 +18,7 @@ import {
   largeSection,
   smallSection,
 } from './table/data-sections.ts';
+import { healSection } from './table/heal-section.ts';
 import { kernelSection } from './table/kernel-section.ts';
 import { eventLoopSection, indexSection } from './table/own-sections.ts';
 import { s3Section } from './table/s3-section.ts';
@@ -31,6 +32,7 @@ const sections: readonly Section[] = [
   smallSection,
   indexSection,
   eventLoopSection,
+  healSection,
   binariesSection,
   s3Section,
 ];

@@ -11,6 +11,8 @@ type GoalName =
   | 'restoreOverRestic'
   | 'restoreOverBupstash'
   | 'verifyOverHash'
+  | 'verifyShareOfHash'
+  | 'healShareOfCopy'
   | 'twoMirrors'
   | 'twoWorkers'
   | 'imageAdded'
@@ -39,6 +41,8 @@ export const goals: Readonly<Record<GoalName, Goal>> = {
   secondOverBupstash: { must: 1.4, aim: 0.8 },
   restoreOverRestic: { must: 0.55, aim: 0.33 },
   restoreOverBupstash: { must: 1.15, aim: 0.75 },
+  verifyShareOfHash: { must: 0.8, aim: 0.95, isMore: true },
+  healShareOfCopy: { must: 0.5, aim: 0.8, isMore: true },
   verifyOverHash: { must: 1.25, aim: 1.05 },
   twoMirrors: { must: 1.35, aim: 1.1 },
   twoWorkers: { must: 1.6, aim: 1.9, isMore: true },

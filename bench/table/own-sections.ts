@@ -1,15 +1,15 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Command, command } from '../measure/command.ts';
-import { measure, type Measured } from '../measure/measure.ts';
 import { prepareSource } from '../source/prepare-source.ts';
 import { removeTree } from '../source/scratch.ts';
 import { walk } from '../source/walk.ts';
 import { versionsTool } from '../tools/index.ts';
 import { goals } from './goals.ts';
 import type { Row } from './row.ts';
-import type { Section, SectionContext } from './section.ts';
+import { runIn } from './run-in.ts';
+import type { Section } from './section.ts';
 
 const indexProgram = fileURLToPath(new URL('../index/simulate-index.ts', import.meta.url));
 const watch = new URL('../watch-event-loop.ts', import.meta.url).href;
@@ -53,13 +53,6 @@ export const indexSection: Section = {
 
 function simulate(...args: readonly string[]): Command {
   return command(process.execPath, indexProgram, ...args);
-}
-
-function runIn(context: SectionContext, step: Command, home = context.scratch): Promise<Measured> {
-  const { searchPath, signal } = context;
-  const logs = join(home, 'logs');
-  mkdirSync(logs, { recursive: true });
-  return measure(step, { logs, env: { PATH: searchPath, HOME: home, LC_ALL: 'C.UTF-8' }, signal });
 }
 
 interface Turn {
