@@ -5,6 +5,8 @@ import { encode } from 'cborg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChunkId } from '../../src/core/base/index.ts';
 import { encodeListPage } from '../../src/core/format/index.ts';
+import { CollectingMonitor } from '../../src/core/monitor/index.ts';
+import { listEntries } from '../../src/core/snapshot/index.ts';
 import { encodeTreePage } from '../../src/core/format/tree-page.ts';
 import { forgeSnapshot, type Forger } from '../support/forge.ts';
 import { createTestRepository, type TestRepository } from '../support/test-repository.ts';
@@ -170,6 +172,69 @@ describe('a tree of somebody who has the keys', () => {
     expect(met.verify).toBe(3);
     expect(met.made).toContain('fine');
     expect(readFileSync(repository.path('jail/target/fine'), 'utf8')).toBe('twelve bytes');
+  });
+
+  it('of 2^40 names in 41 pages is verified at once, listed name by name, and told before it fills a disk', async () => {
+    const id = await forgeSnapshot(repository, (forger) => {
+      let tree = forger.put('tree', page(0, file('leaf')));
+      for (let depth = 0; depth < 40; depth++)
+        tree = forger.put('tree', page(0, directory('a', tree), directory('b', tree)));
+      return tree;
+    });
+    const snapshot = (await repository.snapshots()).find((each) => each.id === id);
+    if (snapshot === undefined) throw new Error('The forged snapshot is not listed');
+    expect((await repository.verify('structure')).summary.lost).toBe(0);
+    const { summary: listed } = await repository.use(true, async (opened) => {
+      let [count, deepest] = [0, 0];
+      for await (const { path } of listEntries(opened, snapshot, undefined, { recursive: true })) {
+        deepest = Math.max(deepest, path.split('/').length);
+        if (++count === 2000) break;
+      }
+      return { count, deepest };
+    });
+    expect(listed).toEqual({ count: 2000, deepest: 42 });
+    const stop = new AbortController();
+    const monitor = new CollectingMonitor();
+    monitor.note = (message) => {
+      monitor.notes.push(message);
+      stop.abort();
+    };
+    const restored = repository.restore(repository.path('jail'), {
+      snapshot,
+      freeSpace: { bytes: undefined, names: 500 },
+      context: { monitor, signal: stop.signal },
+    });
+    await expect(restored).rejects.toMatchObject({ name: 'AbortError' });
+    expect(monitor.notes).toEqual([expect.stringContaining('room for 501 files')]);
+  });
+
+  it('with a file of petabytes out of one chunk is verified at once; two that lack it are both lost', async () => {
+    const lists = (forger: Forger, data: ChunkId): Uint8Array => {
+      let [list, length] = [data, 12];
+      for (let level = 0; level < 6; level++) {
+        const bytes = encodeListPage(
+          level,
+          Buffer.concat(Array(256).fill(list)),
+          Array(256).fill(length),
+        );
+        list = forger.put('list', bytes);
+        length *= 256;
+      }
+      return page(
+        0,
+        entry('x', { 1: 0, 9: length, 13: list }),
+        entry('y', { 1: 0, 9: length, 13: list }),
+      );
+    };
+    await forgeSnapshot(repository, (forger) => {
+      const data = forger.put('data', Buffer.from('twelve bytes'));
+      return forger.put('tree', lists(forger, data));
+    });
+    expect((await repository.verify('structure')).summary.lost).toBe(0);
+    await forgeSnapshot(repository, (forger) =>
+      forger.put('tree', lists(forger, new Uint8Array(32).fill(1))),
+    );
+    expect((await repository.verify('structure')).summary.lost).toBe(2);
   });
 
   it('with symlinks in the way of files leads nowhere', async () => {

@@ -57,6 +57,7 @@ export {
 } from './file-stat.ts';
 export { readNames, type DirectoryNames } from './directory-names.ts';
 export type { FileKind } from './file-kind.ts';
+export { freeSpaceAt, type FreeSpace } from './free-space.ts';
 export {
   ignoreFileBytesMax,
   parseExclude,

@@ -1,4 +1,5 @@
 import type { ByteString, System } from '../base/index.ts';
+import type { FreeSpace } from '../files/index.ts';
 import type { SnapshotInfo } from '../snapshot/index.ts';
 
 export type Overwrite = 'always' | 'if-changed' | 'if-newer' | 'never';
@@ -23,6 +24,8 @@ export interface RestoreOptions {
   readonly system?: System | undefined;
   /** Into a new target, writing begins once so many chunks are planned; by default 16,384. */
   readonly beginAfter?: number | undefined;
+  /** What the target has left; by default what its file system says. */
+  readonly freeSpace?: FreeSpace | undefined;
   /** Ask for what lies in an archive; it can be read some hours later. */
   readonly thaw?: boolean | undefined;
 }

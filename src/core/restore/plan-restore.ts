@@ -3,6 +3,7 @@ import { isVersionsError, VersionsError } from '../errors/index.ts';
 import {
   inTheWayError,
   joinPath,
+  freeSpaceAt,
   lstatIfExists,
   readNames,
   type DirectoryNames,
@@ -18,6 +19,7 @@ import type { RestorePlan } from './plan.ts';
 import { ContentPlanner } from './plan-content.ts';
 import { reportItem, reportProblem, type RestoreWork } from './restore-work.ts';
 import { Selection } from './selection.ts';
+import { SpaceWatch } from './space-watch.ts';
 
 /** A directory of the snapshot that is being walked. */
 interface Frame {
@@ -62,6 +64,7 @@ class Planner {
   readonly #selection: Selection;
   readonly #contents: ContentPlanner;
   readonly #source: Uint8Array;
+  readonly #space: SpaceWatch;
   /** Undefined once it was called, or if it is not to be. */
   #begin: ((uses: ChunkUses) => void) | undefined;
   #visited = 0;
@@ -69,13 +72,15 @@ class Planner {
   #flaggedCount = 0;
 
   constructor(work: RestoreWork, plan: RestorePlan, begin: (uses: ChunkUses) => void) {
-    const { include, exclude, snapshot } = work.options;
+    const { include, exclude, snapshot, target, freeSpace } = work.options;
     this.#work = work;
     this.#plan = plan;
     // Where nothing was before, nothing is compared or deleted beside the writing.
     this.#begin = work.targetIsNew && work.target !== undefined ? begin : undefined;
     this.#selection = new Selection(include, exclude);
     this.#contents = new ContentPlanner(work, plan);
+    const free = freeSpace ?? freeSpaceAt(target);
+    this.#space = new SpaceWatch(target, free, work.context.monitor);
     this.#source = Buffer.from(snapshot.source, 'hex');
   }
 
@@ -218,6 +223,7 @@ class Planner {
       reportProblem(this.#work, error);
       return false;
     }
+    if (frame.state === 'made') this.#space.add(undefined, undefined);
     counts.dirs += 1;
     await this.#addDirectory(frame.relative, frame.entry);
     return true;
@@ -272,6 +278,7 @@ class Planner {
     }
     if (entry.flags !== undefined) this.#flaggedCount += 1;
     if (entry.linkCount !== undefined && this.#isFurtherName(path, relative, entry)) return;
+    this.#space.add(entry, existing);
     if (entry.kind !== 'file') {
       counts.others += 1;
       if (options.dryRun) return;

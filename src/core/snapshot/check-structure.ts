@@ -1,11 +1,11 @@
-import { toHex, type ChunkId } from '../base/index.ts';
-import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
+import type { ChunkId } from '../base/index.ts';
+import { errorMessage, isVersionsError } from '../errors/index.ts';
 import { entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { Repository } from '../repository/index.ts';
-import type { ChunkLocation, SharedIndex } from '../workers/index.ts';
 import { IdSet } from './id-set.ts';
+import { ListLosses, lossOfChunk, reasonOf } from './list-losses.ts';
 import { listSnapshots, type SnapshotInfo } from './snapshot-info.ts';
-import { type ContentChunk, ownContent, TreeReader } from './tree-reader.ts';
+import { ownContent, TreeReader } from './tree-reader.ts';
 
 /** Something a snapshot needs that cannot be read from any mirror. */
 export interface StructureLoss {
@@ -28,6 +28,7 @@ export async function checkStructure(
 ): Promise<void> {
   const trees = new TreeReader(await repository.chunks(signal), signal);
   const seen = new IdSet(seenMax);
+  const lists = new ListLosses(trees, repository.index);
   for (const snapshot of listSnapshots(repository)) {
     const open: { readonly path: string; readonly tree: ChunkId }[] = [
       { path: '/', tree: snapshot.root },
@@ -40,7 +41,7 @@ export async function checkStructure(
           for (const entry of page) {
             const entryPath = path === '/' ? `/${entry.name}` : `${path}/${entry.name}`;
             if (entry.tree) open.push({ path: entryPath, tree: new Uint8Array(entry.tree) });
-            const found = lossOf(entry, trees, repository);
+            const found = lossOf(entry, lists, repository);
             const reason = found instanceof Promise ? await found : found;
             if (reason !== undefined) onLoss({ snapshot, path: entryPath, reason });
           }
@@ -56,7 +57,7 @@ export async function checkStructure(
 /** A promise only where there are pages to read. */
 function lossOf(
   entry: TreeEntry,
-  trees: TreeReader,
+  lists: ListLosses,
   { index }: Repository,
 ): string | undefined | Promise<string | undefined> {
   if (entry.xattrsRef && !index.locate(entry.xattrsRef))
@@ -65,7 +66,7 @@ function lossOf(
   if (((entry.remarks ?? 0) & entryRemarks.contentUnreadable) !== 0) return undefined;
   try {
     const own = ownContent(entry);
-    if (own === undefined) return lossInPages(entry, trees, index);
+    if (own === undefined) return lists.of(entry);
     for (const chunk of own) {
       const reason = lossOfChunk(chunk, index);
       if (reason !== undefined) return reason;
@@ -74,34 +75,4 @@ function lossOf(
   } catch (error) {
     return reasonOf(error);
   }
-}
-
-async function lossInPages(
-  entry: TreeEntry,
-  trees: TreeReader,
-  index: SharedIndex,
-): Promise<string | undefined> {
-  try {
-    for await (const chunk of trees.content(entry)) {
-      const reason = lossOfChunk(chunk, index);
-      if (reason !== undefined) return reason;
-    }
-    return undefined;
-  } catch (error) {
-    return reasonOf(error);
-  }
-}
-
-const location: ChunkLocation = { pack: 0, block: 0, offset: 0, length: 0 };
-
-function lossOfChunk({ id, length }: ContentChunk, index: SharedIndex): string | undefined {
-  if (!index.locate(id, location)) return `chunk ${toHex(id).slice(0, 16)} is missing`;
-  if (location.length !== length) return `chunk ${toHex(id).slice(0, 16)} has another length`;
-  return undefined;
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof VersionsError && (error.kind === 'Corrupt' || error.kind === 'NotFound'))
-    return error.message;
-  throw error;
 }

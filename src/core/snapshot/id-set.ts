@@ -21,6 +21,10 @@ export class IdSet {
     return this.#count;
   }
 
+  has(id: ChunkId): boolean {
+    return isTaken(this.#slots, this.#slotOf(asBuffer(id).subarray(0, keptBytes)));
+  }
+
   /** Takes an id in; false if it was there already. */
   add(id: ChunkId): boolean {
     const kept = asBuffer(id).subarray(0, keptBytes);

@@ -4,6 +4,7 @@ import {
   decodeListPage,
   decodeTreePage,
   isLeafPage,
+  type ListPage,
   type TreeEntry,
   type TreePage,
 } from '../format/index.ts';
@@ -19,6 +20,12 @@ export interface ContentChunk {
 interface Said {
   readonly level: number;
   readonly firstName: ByteString;
+}
+
+/** What is said of a list page: by its entry if it is the top one, else by the page above. */
+export interface SaidOfList {
+  readonly level: number | undefined;
+  readonly bytes: number;
 }
 
 /** Reads trees and lists, page by page. Every page was checked against its id. */
@@ -70,16 +77,25 @@ export class TreeReader {
     checkSize(entry, bytes);
   }
 
+  /** One page of a list. Throws `Corrupt` if it is not what is said of it. */
+  async listPage(id: ChunkId, said: SaidOfList): Promise<ListPage> {
+    const page = await this.#listPage(id);
+    if (said.level !== undefined && page.level !== said.level) throw wrongLevel(id);
+    if (sumOf(page.lengths) !== said.bytes) throw wrongSum(id);
+    return page;
+  }
+
+  async #listPage(id: ChunkId): Promise<ListPage> {
+    return decodeListPage(new Uint8Array(await this.#chunks.read('list', id, this.#signal)));
+  }
+
   /** `said`: what the page above says of this one. */
   async *#listed(
     id: ChunkId,
     said: { readonly level: number; readonly bytes: number } | undefined,
   ): AsyncGenerator<ContentChunk> {
-    const bytes = new Uint8Array(await this.#chunks.read('list', id, this.#signal));
-    const page = decodeListPage(bytes);
     // Levels must fall by one, so that no page can lead back to itself.
-    if (said !== undefined && page.level !== said.level) throw wrongLevel(id);
-    if (said !== undefined && sumOf(page.lengths) !== said.bytes) throw wrongSum(id);
+    const page = said === undefined ? await this.#listPage(id) : await this.listPage(id, said);
     for (let at = 0; at < page.count; at++) {
       const child = page.ids.subarray(at * 32, at * 32 + 32);
       const length = page.lengths[at] ?? 0;
