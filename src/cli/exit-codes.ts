@@ -13,12 +13,13 @@ export const exitCodes: ReadonlyMap<number, string> = new Map([
   [20, 'damage was found, and everything damaged still has a good copy'],
   [21, 'data loss: something has no good copy left'],
   [22, 'too few mirrors could be reached'],
+  [129, 'stopped by SIGHUP (the terminal was closed)'],
   [130, 'stopped by SIGINT (Ctrl-C)'],
   [143, 'stopped by SIGTERM'],
 ]);
 
 /** Most severe first. */
-const severity: readonly number[] = [130, 143, 21, 22, 20, 13, 12, 11, 10, 2, 1, 3, 4, 0];
+const severity: readonly number[] = [130, 143, 129, 21, 22, 20, 13, 12, 11, 10, 2, 1, 3, 4, 0];
 
 /** The most severe of several exit codes; one that is not known counts as failure. */
 export function mostSevere(...codes: readonly number[]): number {

@@ -67,7 +67,9 @@ export async function runCommand(
   const module = await commandModules[command.name]();
   try {
     const { exitCode, summary } = await withLocalDisk(() => module.run(session));
-    return { exitCode: mostSevere(exitCode, monitor.exitCode, signals.exitCode), summary };
+    // What was stopped may say so with a code of its own: which signal it was, is known here.
+    const ended = signals.exitCode || mostSevere(exitCode, monitor.exitCode);
+    return { exitCode: ended, summary };
   } catch (error) {
     if (signals.exitCode === 0) throw error;
     throw new StoppedError(signals.exitCode, signals.signal.reason);
