@@ -70,7 +70,9 @@ export class PowerDisk {
     }
     for (const [path, bytes] of this.#databases) {
       rmSync(join(root, path), { force: true });
-      if (bytes !== undefined) writeFileSync(join(root, path), bytes);
+      // SQLite makes its own name durable, and not those of the directories above.
+      const isThere = existsSync(dirname(join(root, path)));
+      if (isThere && bytes !== undefined) writeFileSync(join(root, path), bytes);
     }
   }
 

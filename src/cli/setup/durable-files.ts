@@ -8,6 +8,8 @@ const privateMode = 0o600;
 /** What file systems without hard links answer. */
 const noHardLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP']);
 
+const syncFailures: ReadonlySet<string> = new Set(['EIO', 'ENOSPC', 'EDQUOT', 'ESTALE']);
+
 /**
  * Replaces a file by a new one with this text, readable by its owner only: after a crash there is
  * the old one or the new one, whole. A symbolic link stays one; the file it leads to is replaced.
@@ -63,8 +65,11 @@ async function writeTemporary(path: string, text: string): Promise<string> {
   return temporary;
 }
 
-/** A directory's name is in the directory above, which must be on disk too. */
-async function makeDurableDirectories(path: string): Promise<void> {
+/**
+ * Makes a directory and those above it that are missing. A directory's name is in the directory
+ * above, which must be on disk too.
+ */
+export async function makeDurableDirectories(path: string): Promise<void> {
   const first = await makeDirectories(path);
   if (first === undefined) return;
   for (let made = path; made.length >= first.length; made = dirname(made)) {
@@ -82,9 +87,17 @@ async function realTarget(path: string): Promise<string> {
 }
 
 async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
+  const directory = await open(path, 'r').catch((error: unknown) => {
+    // One may write to a directory without being allowed to read it, and then not sync it either.
+    if (systemErrorCode(error) === 'EACCES') return undefined;
+    throw error;
+  });
+  if (directory === undefined) return;
   try {
     await directory.sync();
+  } catch (error) {
+    // Network file systems that cannot do this for directories answer with almost any code.
+    if (syncFailures.has(systemErrorCode(error) ?? '')) throw error;
   } finally {
     await directory.close();
   }

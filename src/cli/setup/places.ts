@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  makeDirectories,
   type MirrorConfig,
   type RepositoryConfig,
   type RepositoryPlaces,
 } from '../../core/index.ts';
 import type { Io } from '../io.ts';
 import type { Settings } from '../options/settings.ts';
+import { makeDurableDirectories } from './durable-files.ts';
 import { locationsOf } from './locations.ts';
 import { credentialsOf } from './mirror-credentials.ts';
 
@@ -88,5 +88,5 @@ export async function makePrivateDirectories(
     // A place that the user named is not made up of thin air: it may be a disk that is not mounted.
     ...mirrors.filter((path) => path.startsWith(`${data}/`)).map((path) => dirname(path)),
   ];
-  for (const directory of directories) await makeDirectories(directory);
+  for (const directory of directories) await makeDurableDirectories(directory);
 }
