@@ -8,7 +8,7 @@ import {
   verifyKeyless,
 } from '../../core/index.ts';
 import { thisHost } from '../machine.ts';
-import { showHealPlan } from '../output/heal-output.ts';
+import { showHealed, showHealPlan } from '../output/heal-output.ts';
 import { formatBytes, formatCounted, formatDuration } from '../output/measures.ts';
 import type { CommandResult, Session } from '../session.ts';
 import { type NamedPlace, openPlaces } from '../setup/open-places.ts';
@@ -41,6 +41,8 @@ export async function runKeyless(session: Session): Promise<CommandResult> {
       : undefined,
     ledger: catalog?.ledger,
     by: thisHost(),
+    // Without a catalog, this output is all that tells of it.
+    onEvent: catalog === undefined ? (event) => showHealed(event, output) : undefined,
     monitor,
     clock,
     signal,

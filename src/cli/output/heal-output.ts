@@ -1,4 +1,5 @@
-import type { HealPlan } from '../../core/index.ts';
+import type { HealPlan, RecentEvent } from '../../core/index.ts';
+import { eventDocument } from './event-lines.ts';
 import { formatCounted } from './measures.ts';
 import type { Output } from './output.ts';
 import { safeText } from './safe-text.ts';
@@ -33,4 +34,11 @@ export function showHealPlan({ items, tripped, unchosen }: HealPlan, output: Out
     const what = formatCounted(unchosen, 'other copy', 'other copies');
     output.line(`leave       ${what} not chosen by --mirror or --pack, and not good either`);
   }
+}
+
+/** Tells of a copy that was healed, where no catalog notes it. */
+export function showHealed(event: RecentEvent, output: Output): void {
+  const { kind, mirror = '-', object = '-', detail } = event;
+  output.document(eventDocument(event));
+  output.line(`${kind.padEnd(10)}  ${safeText(mirror)}: ${object}: ${safeText(detail)}`);
 }

@@ -22,10 +22,23 @@ export interface HealOptions extends Omit<
   readonly ledger?: Ledger | undefined;
   /** Who does it, for the events. */
   readonly by: string;
+  /** Told of each event, whether there is a ledger or not. */
+  readonly onEvent?: ((event: HealEvent) => void) | undefined;
   /** Only from these whole copies are taken, as the plan says; else from any that turns out good. */
   readonly isFromFixed?: boolean | undefined;
   /** Stop before more than so many bytes were written. */
   readonly bytesMax?: number | undefined;
+}
+
+/** A copy that was made good. */
+export interface HealEvent {
+  readonly at: number;
+  readonly kind: string;
+  /** Name of the mirror. */
+  readonly mirror: string;
+  readonly object: string;
+  readonly by: string;
+  readonly detail: string;
 }
 
 export interface HealResult {
@@ -156,9 +169,10 @@ class HealRun implements HealResult {
     state: 'stored' | 'debt' | 'damaged',
     event?: { readonly kind: string; readonly detail: string },
   ): Promise<void> {
-    const { ledger, clock, by, monitor } = this.#options;
-    if (ledger === undefined) return;
+    const { ledger, clock, by, monitor, onEvent } = this.#options;
     const at = clock.now();
+    if (event) onEvent?.({ at, ...event, mirror: mirror.name, object: key, by });
+    if (ledger === undefined) return;
     try {
       await ledger.setState(key, mirror.id, state, at);
       if (event) await ledger.addEvent({ at, ...event, mirror: mirror.id, object: key, by });

@@ -252,6 +252,24 @@ describe('verifyKeyless', () => {
     expect(monitor.notes).toEqual(['It is busy', 'The ledger could not be written: It is busy']);
   });
 
+  it('tells of each copy that it has healed, without a ledger', async () => {
+    await damage(0, pack, flip(100));
+    const told: object[] = [];
+    await heal({ onEvent: (event) => told.push(event) });
+    expect(told).toEqual([
+      {
+        at: clock.now(),
+        kind: 'healed',
+        mirror: 'm1',
+        object: pack,
+        by: 'test',
+        detail: expect.stringContaining('mended from m2 (copy)'),
+      },
+    ]);
+    await heal({ onEvent: (event) => told.push(event) });
+    expect(told).toHaveLength(1);
+  });
+
   it('notes what it has read and done', async () => {
     const { ledger } = catalog;
     await damage(0, pack, flip(3));

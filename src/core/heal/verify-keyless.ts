@@ -14,7 +14,7 @@ import {
   verifyMirrors,
   type VerifyMirrorsResult,
 } from '../verify/index.ts';
-import { applyHeal, type HealResult } from './apply-heal.ts';
+import { applyHeal, type HealOptions, type HealResult } from './apply-heal.ts';
 import { mendable } from './mendable.ts';
 import { healMarkers, type MarkerOptions } from './heal-markers.ts';
 import { type HealChoice, type HealPlan, planHeal } from './heal-plan.ts';
@@ -29,6 +29,8 @@ export interface KeylessOptions {
   readonly idOf?: MarkerOptions['idOf'];
   /** The SHA-256 of bytes, which it may take; default: computed here. */
   readonly hash?: ((bytes: Uint8Array) => ObjectHash | Promise<ObjectHash>) | undefined;
+  /** Told of what was healed, for places without a ledger to note it in. */
+  readonly onEvent?: HealOptions['onEvent'];
   readonly monitor: Monitor;
   readonly clock: Clock;
   readonly by: string;
@@ -134,7 +136,7 @@ async function verify(mirrors: MirrorSet, options: KeylessOptions): Promise<Veri
 function healOptions(
   { repositoryId: repository, mirrors }: MirrorSet,
   heal: HealChoice & KeylessHealOptions,
-  { monitor, clock, ledger, by, signal }: KeylessOptions,
+  { monitor, clock, ledger, by, onEvent, signal }: KeylessOptions,
 ): Parameters<typeof applyHeal>[1] {
   return {
     repository,
@@ -144,6 +146,7 @@ function healOptions(
     clock,
     ledger,
     by,
+    onEvent,
     bytesMax: heal.bytesMax,
     isFromFixed: heal.from !== undefined,
     signal,
