@@ -48,7 +48,7 @@ describe('output for people', () => {
     expect(await output.finish()).toBeUndefined();
     expect(out.text).toBe('result\n');
     expect(err.text).toBe(
-      'note\nproblem: No \\x1b[2J such\nerror: No \\x1b[2J such\nhint: do\nthis\n',
+      'note\nproblem: No \\x1b[2J such\nhint: do\nthis\nerror: No \\x1b[2J such\nhint: do\nthis\n',
     );
   });
 
@@ -57,7 +57,24 @@ describe('output for people', () => {
     output.note('note');
     output.problem(failure);
     await output.finish();
-    expect(err.text).toBe('problem: No \\x1b[2J such\n');
+    expect(err.text).toBe('problem: No \\x1b[2J such\nhint: do\nthis\n');
+  });
+
+  it('says once what many problems have in common to be done, and not too much in all', async () => {
+    const { output, err } = make();
+    for (let number = 0; number < 100; number++) {
+      output.problem({ ...failure, message: `bad ${number}`, hint: `mend ${number >> 1}` });
+    }
+    await output.finish();
+    const lines = err.text.split('\n');
+    expect(lines.slice(0, 4)).toEqual([
+      'problem: bad 0',
+      'hint: mend 0',
+      'problem: bad 1',
+      'problem: bad 2',
+    ]);
+    expect(lines.filter((line) => line.startsWith('hint: '))).toHaveLength(20);
+    expect(lines.filter((line) => line.startsWith('problem: '))).toHaveLength(100);
   });
 
   it('shows stacks only where somebody looks for a fault', async () => {

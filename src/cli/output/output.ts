@@ -23,6 +23,9 @@ export type JsonDocument = Readonly<Record<string, unknown>> & { readonly type: 
 
 const bufferedBytesMax = 64 * 1024;
 
+/** After so many that differ, those of further problems are left out. */
+const hintsMax = 20;
+
 /**
  * Everything a command prints. Results go to standard output; notes, problems and errors to standard
  * error. With `--json` all of them are documents, one a line.
@@ -46,6 +49,8 @@ export class Output {
   #abandoned = false;
   #failure: Error | undefined;
   #settled: (() => void) | undefined;
+  /** Those of problems that were given. */
+  readonly #hints: Set<string> = new Set();
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -115,12 +120,19 @@ export class Output {
     else if (!this.#quiet) this.#toMessages(`${safeLines(message)}\n`);
   }
 
-  /** One item failed; the command goes on. */
+  /** One item failed; the command goes on. What many have to do about it stands once. */
   problem(failure: Failure): void {
-    const { kind, code, message, reason } = failure;
+    const { kind, code, message, reason, hint } = failure;
     this.#log?.write(`problem: ${safeText(message)}`);
-    if (this.json) this.document({ type: 'problem', kind, code, message, reason });
-    else this.#toMessages(`${this.paint('yellow', 'problem:')} ${safeText(message)}\n`);
+    if (this.json) {
+      this.document({ type: 'problem', kind, code, message, reason, hint });
+      return;
+    }
+    this.#toMessages(`${this.paint('yellow', 'problem:')} ${safeText(message)}\n`);
+    const isEnough = this.#hints.size >= hintsMax;
+    if (hint === undefined || isEnough || this.#hints.has(hint)) return;
+    this.#hints.add(hint);
+    this.#toMessages(`hint: ${safeLines(hint)}\n`);
   }
 
   /** Why the command gives up. */
