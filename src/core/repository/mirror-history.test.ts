@@ -218,7 +218,8 @@ describe('before writing', () => {
     for (const copy of copies) await append(copy, 3);
     await world.set.drain();
     const reader = await oldCopy(world, machine, 2);
-    await takeInNewer(mirrorOf(world, 1), { log: reader.log, monitor: reader.monitor });
+    const { log, monitor } = reader;
+    await takeInNewer(mirrorOf(world, 1), { log, mirrors: world.set, monitor });
     expect(copies.map(({ log }) => log.tip)).toContainEqual(reader.log.tip);
     expect(reader.log.tip?.number).toBe(5);
   });
@@ -229,11 +230,25 @@ describe('before writing', () => {
     await append(machine, 4);
     await world.set.drain();
     const reader = await oldCopy(world, machine, 1);
-    const look = { log: reader.log, monitor: reader.monitor };
+    const look = { log: reader.log, mirrors: world.set, monitor: reader.monitor };
     await takeInNewer(mirrorOf(world, 1), look);
     expect(reader.log.tip).toEqual(machine.log.tip);
     expect((await reader.catalog.tip())?.number).toBe(1);
     await takeInNewer(mirrorOf(world, 1), look);
     expect(reader.log.tip?.number).toBe(4);
+  });
+
+  it('a machine that only reads takes from one mirror what another has damaged', async () => {
+    const world = await createWorld();
+    const machine = createMachine(world);
+    await append(machine, 4);
+    await world.set.drain();
+    const reader = await oldCopy(world, machine, 1);
+    const { memory } = world.mirrors[0]!;
+    for await (const { key } of memory.list('journal/')) await memory.put(key, [Buffer.from('x')]);
+    const look = { log: reader.log, mirrors: world.set, monitor: reader.monitor };
+    await takeInNewer(mirrorOf(world, 0), look);
+    expect(reader.log.tip).toEqual(machine.log.tip);
+    expect(reader.monitor.problems).toEqual([]);
   });
 });

@@ -163,7 +163,10 @@ async function newerEntries(
  * Takes entries of the log's own lineage that a mirror has beyond its tip into the state. Where a
  * catalog was used twice, two entries have one number: those are followed that follow one another.
  */
-export async function takeInNewer(mirror: Mirror, look: Look): Promise<void> {
+export async function takeInNewer(
+  mirror: Mirror,
+  look: Look & { readonly mirrors: MirrorSet },
+): Promise<void> {
   const { log, monitor, signal } = look;
   const { tip } = log;
   if (tip === undefined) return;
@@ -171,7 +174,8 @@ export async function takeInNewer(mirror: Mirror, look: Look): Promise<void> {
   for await (const { key } of mirror.store.list(`journal/${tip.lineage}/`, { after, signal })) {
     const place = parseEntryKey(key);
     if (place?.number !== (log.tip?.number ?? 0) + 1) continue;
-    const bytes = await readAuthenticOf(mirror, place, look);
+    // From any mirror: what this one has damaged, another may have whole.
+    const bytes = await readAuthentic(place, look);
     if (bytes === undefined) continue;
     if (log.follows(bytes)) await log.takeIn({ ...place, bytes });
     else monitor.note(`${forkedHistory(mirror, place.number).message}; the other one is shown`);

@@ -303,7 +303,7 @@ async function readJournal(
 async function followMirrors(repository: Repository, context: Context): Promise<void> {
   const { log, mirrors, state } = repository;
   for (const mirror of mirrors.mirrors) {
-    const look = { log, monitor: context.monitor, signal: context.signal };
+    const look = { log, mirrors, monitor: context.monitor, signal: context.signal };
     const foreign = await asked(mirror, context, async () => {
       await takeInNewer(mirror, look);
       return hasForeignHistory(mirror, state, look);
