@@ -218,8 +218,8 @@ describe('before writing', () => {
     for (const copy of copies) await append(copy, 3);
     await world.set.drain();
     const reader = await oldCopy(world, machine, 2);
-    const { log, monitor } = reader;
-    await takeInNewer(mirrorOf(world, 1), { log, mirrors: world.set, monitor });
+    const look = { log: reader.log, mirrors: world.set, monitor: reader.monitor };
+    await takeInNewer(mirrorOf(world, 1), look);
     expect(copies.map(({ log }) => log.tip)).toContainEqual(reader.log.tip);
     expect(reader.log.tip?.number).toBe(5);
   });
