@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { exitErrorIn, Machine } from './machine.ts';
+import { exitErrorIn, Machine } from '../cli/machine.ts';
 
 let machine: Machine;
 beforeEach(async () => {

@@ -11,7 +11,7 @@ import {
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { exitErrorIn, Machine, type JsonLine, type Outcome } from './machine.ts';
+import { exitErrorIn, Machine, type JsonLine, type Outcome } from '../cli/machine.ts';
 
 let machine: Machine;
 beforeEach(async () => {
