@@ -146,7 +146,7 @@ describe.each(cases)('killed at every call of $name', ({ operation, snapshots, e
           if (operation === 'restore') await assertGoesOn(copy, world.images);
           await assertHolds(copy, operation, world.images);
         } catch (error) {
-          failures.push(`killed at call ${killAt}: ${String(error)}`);
+          failures.push(`killed at call ${killAt}: ${whatFailed(error)}`);
         }
       }
     };
@@ -205,6 +205,12 @@ function orderOf(
   killAt: number,
 ): CrashOrder {
   return { root, places, operation, source: `${root}/source`, killAt };
+}
+
+/** The message of an assertion alone does not tell which value was wrong. */
+function whatFailed(error: unknown): string {
+  const { actual } = error as { readonly actual?: unknown };
+  return `${String(error)} ${actual === undefined ? '' : JSON.stringify(actual)}`;
 }
 
 let copies = 0;

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { assertSound, type TreeImage } from '../support/assert-sound.ts';
+import { RecordingCatalog } from '../support/recording-catalog.ts';
 import { seededBytes } from '../support/seeded-random.ts';
 import {
   createTestRepository,
@@ -11,6 +12,7 @@ import {
   testSecret,
 } from '../support/test-repository.ts';
 import { treeImage } from '../support/tree-image.ts';
+import { openCatalog } from '../../src/core/catalog/index.ts';
 import { VersionsError } from '../../src/core/errors/index.ts';
 import { CollectingMonitor } from '../../src/core/monitor/index.ts';
 import { pieceTableBytes, trailerBytes, writePackEnd } from '../../src/core/format/index.ts';
@@ -288,6 +290,35 @@ describe('a mirror that is there and cannot be listed', () => {
     const { summary, problems } = await rebuild({ of: failing });
     expect(summary).toMatchObject({ notAsked: ['m2'], mayLack: true });
     expect(problems).toContain('REBUILD_INCOMPLETE');
+  });
+});
+
+describe('cut short while one mirror is behind', () => {
+  it('run again, it gives that mirror every entry', async () => {
+    await save('a');
+    loseJournals();
+    rmSync(repository.catalogFile);
+    const [, second] = repository.places.mirrors;
+    let appended = 0;
+    const doors = {
+      openStore: async (...given: Parameters<typeof openStore>) =>
+        new RecordingStore(await openStore(...given), ({ method, key }) => {
+          if (method !== 'put' || !key.startsWith('journal/') || given[0] !== second?.url) return;
+          throw new VersionsError('Unavailable', 'STORE_FAILED', 'It does not answer');
+        }),
+      openCatalog: async (...given: Parameters<typeof openCatalog>) =>
+        new RecordingCatalog(await openCatalog(...given), (method) => {
+          if (method === 'append' && ++appended === 3) throw new Error('Killed');
+        }),
+    };
+    await expect(rebuild({ of: repository.with({}, { doors }) })).rejects.toThrow('Killed');
+    expect(entriesOf(repository.mirror(1))).toHaveLength(2);
+    await rebuild();
+    const numbersOf = (mirror: number): number[] =>
+      entriesOf(repository.mirror(mirror)).map(({ number }) => number);
+    expect(numbersOf(1).length).toBeGreaterThan(2);
+    expect(numbersOf(2)).toEqual(numbersOf(1));
+    await assertBack();
   });
 });
 

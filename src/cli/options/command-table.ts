@@ -25,6 +25,8 @@ export interface CommandDefinition {
 
 const opening: readonly number[] = [10, 12, 13, 22];
 const reading: readonly number[] = [10, 12, 13, 21, 22];
+/** Ended by a signal. */
+const stopped: readonly number[] = [129, 130, 143];
 const any = Number.POSITIVE_INFINITY;
 
 /** Every command there is, in the order of help. */
@@ -68,7 +70,7 @@ export const commandTable: readonly CommandDefinition[] = [
       "versions backup ~/photos ~/documents --exclude '*.tmp'",
       'versions backup --stdin-name shop.sql -- pg_dump shop',
     ],
-    exitCodes: [3, 10, 11, 12, 13, 22, 129, 130, 143],
+    exitCodes: [3, 10, 11, 12, 13, 22, ...stopped],
     seeAlso: ['snapshots', 'restore', 'verify'],
   },
   {
@@ -120,7 +122,7 @@ export const commandTable: readonly CommandDefinition[] = [
       'versions restore latest:/home/ann/photos -t ~/photos-again',
       "versions restore @2026-11-01 -t /mnt/new --include '*.jpg'",
     ],
-    exitCodes: [3, ...reading, 129, 130, 143],
+    exitCodes: [3, ...reading, ...stopped],
     seeAlso: ['snapshots', 'ls', 'cat'],
   },
   {
@@ -142,7 +144,7 @@ export const commandTable: readonly CommandDefinition[] = [
     operandsMax: 0,
     summary: 'Try out what the place of each mirror can do, and how fast it is.',
     examples: ['versions doctor', 'versions doctor --mirror b2 --json'],
-    exitCodes: [10, 12, 13, 20, 22, 129, 130, 143],
+    exitCodes: [10, 12, 13, 20, 22, ...stopped],
     seeAlso: ['status', 'mirror add', 'verify'],
   },
   {
@@ -157,7 +159,7 @@ export const commandTable: readonly CommandDefinition[] = [
       'versions verify --level data --subset 5% --max-age 30d --heal',
       'versions verify --keyless --level data --heal /mnt/nas/versions /media/usb/versions',
     ],
-    exitCodes: [10, 12, 13, 20, 21, 22, 129, 130, 143],
+    exitCodes: [10, 12, 13, 20, 21, 22, ...stopped],
     seeAlso: ['heal', 'stats', 'restore'],
   },
   {
@@ -169,7 +171,7 @@ export const commandTable: readonly CommandDefinition[] = [
     operandsMax: 0,
     summary: 'Make damaged and missing copies good again, from the other mirrors.',
     examples: ['versions heal -n', 'versions heal --mirror usb --max-bytes 10GiB'],
-    exitCodes: [10, 11, 12, 13, 20, 21, 22, 129, 130, 143],
+    exitCodes: [10, 11, 12, 13, 20, 21, 22, ...stopped],
     seeAlso: ['verify', 'restore'],
   },
   {
@@ -205,7 +207,7 @@ export const commandTable: readonly CommandDefinition[] = [
       'versions mirror add usb /media/usb/versions',
       "versions mirror add s3 's3://BUCKET/PREFIX?region=REGION' --credentials s3=profile:backup",
     ],
-    exitCodes: [10, 11, 12, 13, 20, 22, 129, 130, 143],
+    exitCodes: [10, 11, 12, 13, 20, 22, ...stopped],
     seeAlso: ['mirror sync', 'mirror remove', 'init'],
   },
   {
@@ -216,7 +218,7 @@ export const commandTable: readonly CommandDefinition[] = [
     operandsMax: any,
     summary: 'Give mirrors what they lack, from the others.',
     examples: ['versions mirror sync', 'versions mirror sync usb -n'],
-    exitCodes: [3, 10, 11, 12, 13, 20, 22, 129, 130, 143],
+    exitCodes: [3, 10, 11, 12, 13, 20, 22, ...stopped],
     seeAlso: ['mirror status', 'verify'],
   },
   {
@@ -255,7 +257,7 @@ export const commandTable: readonly CommandDefinition[] = [
       'versions catalog rebuild',
       'versions catalog rebuild --from nas --to sqlite:/var/lib/versions/home.db',
     ],
-    exitCodes: [3, 10, 11, 12, 13, 21, 22, 129, 130, 143],
+    exitCodes: [3, 10, 11, 12, 13, 21, 22, ...stopped],
     seeAlso: ['connect', 'snapshots', 'verify'],
   },
   {
@@ -266,7 +268,7 @@ export const commandTable: readonly CommandDefinition[] = [
     operandsMax: 0,
     summary: 'Compare the catalog with what the mirrors hold; change nothing.',
     examples: ['versions catalog verify', 'versions catalog verify --json'],
-    exitCodes: [10, 12, 13, 20, 21, 22, 129, 130, 143],
+    exitCodes: [10, 12, 13, 20, 21, 22, ...stopped],
     seeAlso: ['catalog rebuild', 'verify'],
   },
   {
@@ -280,7 +282,7 @@ export const commandTable: readonly CommandDefinition[] = [
       "versions catalog copy --to 'dynamodb://versions-home?region=eu-central-1'",
       'versions catalog copy --to sqlite:/var/lib/versions/home.db',
     ],
-    exitCodes: [10, 11, 12, 13, 22, 129, 130, 143],
+    exitCodes: [10, 11, 12, 13, 22, ...stopped],
     seeAlso: ['catalog rebuild', 'config show'],
   },
   {
@@ -291,7 +293,7 @@ export const commandTable: readonly CommandDefinition[] = [
     operandsMax: 0,
     summary: 'Damage copies on purpose, to see what verify finds and heal mends.',
     examples: ['versions debug corrupt -n', 'versions debug corrupt --count 3 --seed 7 --yes'],
-    exitCodes: [3, 10, 13, 22, 129, 130, 143],
+    exitCodes: [3, 10, 13, 22, ...stopped],
     seeAlso: ['verify', 'heal'],
   },
   {

@@ -5,6 +5,7 @@ export * from './clock.ts';
 export * from './ids.ts';
 export * from './limits.ts';
 export { makeDirectories, makeDirectoriesSync } from './make-directories.ts';
+export { replaceFileSync } from './replace-file.ts';
 export { timeSpanOf, type TimeSpan } from './time-span.ts';
 export { systemOf, thisSystem, type System } from './system.ts';
 export { snapshotPathOfWindows } from './windows-path.ts';

@@ -16,7 +16,7 @@ import { restorableFlags } from './inode-flags.ts';
 import { descriptorPath, hasDescriptorPaths, openPathOnly, reach } from './long-path.ts';
 import type { NativeCalls, NativePlace } from './native-calls.ts';
 import { nativeCalls } from './native.ts';
-import { reasonOf } from './source-error.ts';
+import { systemReason } from './source-error.ts';
 import { applyXattrs } from './apply-xattrs.ts';
 import type { Xattr } from './xattrs.ts';
 
@@ -89,7 +89,7 @@ export function applyMetadata(
       closeSync(fd);
     }
   } catch (error) {
-    misses.push({ part: 'kind', detail: reasonOf(error), code: systemErrorCode(error) });
+    misses.push({ part: 'kind', detail: systemReason(error), code: systemErrorCode(error) });
   }
   return misses;
 }
@@ -109,7 +109,7 @@ export function applyMetadataToFd(
     const place = { at: fd, follow: true, stat: () => statOfFd(fd, path) };
     new Application(place, target, options, misses).run();
   } catch (error) {
-    misses.push({ part: 'kind', detail: reasonOf(error), code: systemErrorCode(error) });
+    misses.push({ part: 'kind', detail: systemReason(error), code: systemErrorCode(error) });
   }
   return misses;
 }
@@ -294,7 +294,7 @@ class Application {
   #miss(part: MetadataPart, what: string, error: unknown): void {
     this.#misses.push({
       part,
-      detail: `${what}: ${reasonOf(error)}`,
+      detail: `${what}: ${systemReason(error)}`,
       code: systemErrorCode(error),
     });
   }

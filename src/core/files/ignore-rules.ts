@@ -8,7 +8,7 @@ import {
   type IgnorePattern,
 } from './ignore-pattern.ts';
 import { readSmallFile } from './open-for-reading.ts';
-import { reasonOf } from './source-error.ts';
+import { systemReason } from './source-error.ts';
 
 /** Name of the files in which users list what is not to be saved. */
 export const ignoreFileName: ByteString = byteStringFromText('.versionsignore');
@@ -111,7 +111,7 @@ export function readExcludeFile(path: ByteString): readonly IgnorePattern[] {
     // Whoever names the file may name a symlink or a pipe.
     content = readFileSync(fsPath(path));
   } catch (error) {
-    throw excludeFileError(shown, reasonOf(error), error);
+    throw excludeFileError(shown, systemReason(error), error);
   }
   if (content.length <= ignoreFileBytesMax) return parseIgnoreFile(content);
   throw excludeFileError(shown, `it has more than ${ignoreFileBytesMax} bytes`);

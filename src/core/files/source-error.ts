@@ -36,7 +36,7 @@ export function sourceError(error: unknown, path: ByteString, action: string): V
       return new VersionsError(
         'Source',
         'SOURCE_UNREADABLE',
-        `Could not ${action} ${shown}: ${reasonOf(error)}`,
+        `Could not ${action} ${shown}: ${systemReason(error)}`,
         details,
       );
   }
@@ -63,7 +63,7 @@ export function replacedError(path: ByteString): VersionsError {
 }
 
 /** The system's reason without Node's repetition of call and path. */
-export function reasonOf(error: unknown): string {
+export function systemReason(error: unknown): string {
   const message = errorMessage(error);
   const comma = message.lastIndexOf(', ');
   return comma === -1 ? message : message.slice(0, comma);

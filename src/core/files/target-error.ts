@@ -1,6 +1,6 @@
 import { displayPath, type ByteString } from '../base/index.ts';
 import { isVersionsError, systemErrorCode, VersionsError } from '../errors/index.ts';
-import { reasonOf } from './source-error.ts';
+import { systemReason } from './source-error.ts';
 
 /**
  * Turns what a system call threw while something was written into an error of kind `Source`.
@@ -38,7 +38,7 @@ export function targetError(error: unknown, path: ByteString, action: string): V
       return new VersionsError(
         'Source',
         'TARGET_UNWRITABLE',
-        `Could not ${action} ${shown}: ${reasonOf(error)}`,
+        `Could not ${action} ${shown}: ${systemReason(error)}`,
         details,
       );
   }

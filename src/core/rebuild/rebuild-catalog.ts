@@ -166,8 +166,10 @@ function lineageOf({ state }: Repository): NonNullable<Repository['state']['tip'
 async function beginLineage(repository: Repository, context: Context): Promise<void> {
   const { state, log, catalog } = repository;
   const begun = await catalog.getMeta(metaKeys.rebuild);
-  // It may be of a run that was cut short: then only this catalog has it.
-  await log.finishTip(context.signal);
+  // It may be of a run that was cut short: then only this catalog has its last entry, and those
+  // before may have been on their way to all mirrors but one.
+  const own = state.lineages.find(({ lineage }) => lineage === begun);
+  await log.finishTip(context.signal, own?.number);
   if (state.rebuildBase !== undefined && begun === state.tip?.lineage) return;
   const lineage = newId(context.random);
   // Before the row: a run that dies in between finds a lineage that does not exist.

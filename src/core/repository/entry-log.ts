@@ -195,11 +195,14 @@ export class EntryLog {
     await mirror.store.put(entryKey(row.lineage, row.number, row.hash), [row.bytes], { signal });
   }
 
-  /** Makes sure that the last entry has reached the quorum: its writer may have died before that. */
-  async finishTip(signal?: AbortSignal): Promise<void> {
+  /**
+   * Makes sure that the last entry has reached the quorum: its writer may have died before that.
+   * Given a number, those from there on.
+   */
+  async finishTip(signal?: AbortSignal, from?: number): Promise<void> {
     const { tip } = this;
     if (tip === undefined) return;
-    await this.#finish(tip.number - 1, tip.number + 1, signal);
+    await this.#finish((from ?? tip.number) - 1, tip.number + 1, signal);
     this.#stored = tip.hash;
   }
 

@@ -86,21 +86,25 @@ export class EntrySource {
     const read = await this.read(entry);
     const { payload: name } = decodeEntryObject(read.bytes);
     if (name === undefined || read.payload !== undefined) return read;
-    const { mirrors, signal } = this.#options;
-    const accept = (bytes: Uint8Array): boolean => objectHashOf(bytes) === name;
-    const payload = await mirrors.get(payloadKey(name), { accept, signal });
+    const payload = await this.#payload(name);
     return payload.byteLength > checkpointPayloadBytesMax ? read : { ...read, payload };
   }
 
   /** What an entry says of itself, if everything that makes it count can be read; else as `readWhole`. */
   async open(entry: ListedEntry): Promise<EntryEnvelope> {
-    const { bytes, payload } = await this.readWhole(entry);
-    const { keys, mirrors, signal } = this.#options;
-    const { envelope } = await openEntry(bytes, keys, async (name) => {
-      const accept = (read: Uint8Array): boolean => objectHashOf(read) === name;
-      return payload ?? mirrors.get(payloadKey(name), { accept, signal });
-    });
+    const { bytes, payload } = await this.read(entry);
+    const { envelope } = await openEntry(
+      bytes,
+      this.#options.keys,
+      async (name) => payload ?? this.#payload(name),
+    );
     return envelope;
+  }
+
+  #payload(name: ObjectHash): Promise<Uint8Array> {
+    const { mirrors, signal } = this.#options;
+    const accept = (bytes: Uint8Array): boolean => objectHashOf(bytes) === name;
+    return mirrors.get(payloadKey(name), { accept, signal });
   }
 
   async #fromRuns(entry: ListedEntry): Promise<ReadEntry | undefined> {

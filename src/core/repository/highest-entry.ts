@@ -1,6 +1,6 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isLineageId, isObjectHash, type RepositoryId } from '../base/index.ts';
+import { isLineageId, isObjectHash, replaceFileSync, type RepositoryId } from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
 import { systemErrorCode, VersionsError } from '../errors/index.ts';
 import type { Repository } from './repository.ts';
@@ -40,14 +40,11 @@ export function rememberHighest({ state, cacheDir, id }: Repository): void {
   const seen = readHighest(cacheDir, id);
   if (seen !== undefined && (seen.hash === tip.hash || seen.number > tip.number)) return;
   const path = join(cacheDir, highestEntryName);
-  const temporary = `${path}.${process.pid}.tmp`;
   try {
-    writeFileSync(temporary, `${id} ${tip.lineage} ${tip.number} ${tip.hash}\n`, { mode: 0o600 });
-    renameSync(temporary, path);
+    replaceFileSync(path, `${id} ${tip.lineage} ${tip.number} ${tip.hash}\n`);
   } catch (error) {
-    if (systemErrorCode(error) === undefined) throw error;
     // A full disk, or a cache that may only be read: what is not remembered is merely not noticed.
-    rmSync(temporary, { force: true });
+    if (systemErrorCode(error) === undefined) throw error;
   }
 }
 

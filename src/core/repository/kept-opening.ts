@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { bytesEqual, isObjectHash, type ObjectHash } from '../base/index.ts';
+import { bytesEqual, isObjectHash, type ObjectHash, replaceFileSync } from '../base/index.ts';
 import { systemErrorCode } from '../errors/index.ts';
 import { decodeConfig, objectHashOf } from '../format/index.ts';
 import type { Monitor } from '../monitor/index.ts';
@@ -84,15 +84,7 @@ export class KeptOpening {
   #write(key: string, bytes: Uint8Array): void {
     const known = this.read(key);
     if (known !== undefined && bytesEqual(known, bytes)) return;
-    const path = join(this.#directory, key);
-    const temporary = `${path}.${process.pid}.tmp`;
-    try {
-      writeFileSync(temporary, bytes, { mode: 0o600 });
-      renameSync(temporary, path);
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    }
+    replaceFileSync(join(this.#directory, key), bytes);
   }
 }
 

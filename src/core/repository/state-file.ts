@@ -1,6 +1,6 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
-import type { RepositoryId } from '../base/index.ts';
+import { replaceFileSync, type RepositoryId } from '../base/index.ts';
 import type { Tip } from '../catalog/index.ts';
 import type { FoldedEvents } from './folded-events.ts';
 import type { PackInfo, PackLife } from './pack-list.ts';
@@ -88,14 +88,7 @@ export function saveState(
     rebuildBase: state.rebuildBase,
     events: state.events.latest,
   };
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    writeFileSync(temporary, serialize(saved), { mode: 0o600, flush: true });
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  replaceFileSync(path, serialize(saved), { flush: true });
 }
 
 function restoreState(saved: SavedState): RepositoryState {

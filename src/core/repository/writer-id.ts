@@ -1,6 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isWriterId, newId, type Random, type WriterId } from '../base/index.ts';
+import { isWriterId, newId, type Random, replaceFileSync, type WriterId } from '../base/index.ts';
 import type { Catalog } from '../catalog/index.ts';
 import { metaKeys } from './meta-keys.ts';
 
@@ -20,11 +20,7 @@ export async function writerIdOf(
   const writer = newId(random);
   if (place.readOnly) return writer;
   if (!catalog.isShared) await catalog.setMeta(metaKeys.writer, writer);
-  else {
-    const temporary = `${path}.${process.pid}.tmp`;
-    writeFileSync(temporary, writer, { mode: 0o600 });
-    renameSync(temporary, path);
-  }
+  else replaceFileSync(path, writer);
   return writer;
 }
 

@@ -3,7 +3,7 @@ import { errorMessage, isVersionsError } from '../errors/index.ts';
 import { entryRemarks, type TreeEntry } from '../format/index.ts';
 import type { Repository } from '../repository/index.ts';
 import { IdSet } from './id-set.ts';
-import { ListLosses, lossOfChunk, reasonOf } from './list-losses.ts';
+import { ListLosses, lossOfChunk, messageOfLoss } from './list-losses.ts';
 import { listSnapshots, type SnapshotInfo } from './snapshot-info.ts';
 import { ownContent, TreeReader } from './tree-reader.ts';
 
@@ -73,6 +73,6 @@ function lossOf(
     }
     return undefined;
   } catch (error) {
-    return reasonOf(error);
+    return messageOfLoss(error);
   }
 }

@@ -28,7 +28,7 @@ export class ListLosses {
     try {
       return await this.#below(new Uint8Array(list ?? []), { level: undefined, bytes: size });
     } catch (error) {
-      return reasonOf(error);
+      return messageOfLoss(error);
     }
   }
 
@@ -60,7 +60,7 @@ export function lossOfChunk({ id, length }: ContentChunk, index: SharedIndex): s
 }
 
 /** Damage is a loss; anything else is thrown. */
-export function reasonOf(error: unknown): string {
+export function messageOfLoss(error: unknown): string {
   if (error instanceof VersionsError && (error.kind === 'Corrupt' || error.kind === 'NotFound'))
     return error.message;
   throw error;
