@@ -93,6 +93,8 @@ async function save(
   const chunk = trees.put('snapshot', encodeSnapshotRecord(record));
   trees.finish();
   await session.settle();
+  // Their memory, before what follows takes some: it is as much as that of a large index.
+  await pool[Symbol.asyncDispose]();
   // What another thread has claimed counts as known only once it is stored.
   const { claimedCount } = repository.index;
   assert(claimedCount === 0, `${claimedCount} chunks were claimed and not stored`);
