@@ -52,6 +52,8 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
     await flushWorkers(work);
     const { counts } = scan;
     const pending = queue.pendingCount;
+    // Without a result a file is left out of its tree: nothing but an early end may do that.
+    assert(stop !== undefined || pending === 0, `${pending} files were never read`);
     const asksForRoot = options.paths.includes(rootPath) && options.as === undefined;
     return {
       root,

@@ -18,8 +18,8 @@ const loadMax = 16 * 1024 * 1024;
 
 export interface UploadOptions {
   readonly queue: UploadQueue;
-  readonly pool: WorkerPool;
-  readonly results: Results;
+  readonly pool: Pick<WorkerPool, 'run' | 'hasRoom'>;
+  readonly results: Pick<Results, 'add'>;
   readonly monitor: Monitor;
 }
 
@@ -47,11 +47,15 @@ export class Upload {
     this.#options = options;
   }
 
-  /** Gives the workers as much as they take; returns at once. Throws what went wrong before. */
+  /**
+   * Gives the workers as much as they take; returns at once. Throws what went wrong before. If
+   * nothing is under way afterwards, nothing waits either.
+   */
   pump(): void {
     if (this.#failure) throw this.#failure.error;
     const { pool, queue } = this.#options;
-    while (pool.hasRoom(loadMax, tasksMax)) {
+    // Workers without a file may still have blocks to do that were lent to them: no room, yet idle.
+    while (this.isIdle || pool.hasRoom(loadMax, tasksMax)) {
       const batch = queue.take();
       if (batch === undefined) return;
       const running = this.#run(batch)
