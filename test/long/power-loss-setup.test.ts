@@ -28,6 +28,8 @@ const init = [
   '--mirrors-min',
   '2',
 ];
+/** The configuration says where the password is read from. */
+const initWithPassword = ['--password-file', 'password', ...init];
 const catalog = 'home/.local/share/versions/home/catalog.db';
 const cache = 'home/.cache/versions/home/local-state.db';
 
@@ -37,8 +39,11 @@ async function must(running: Promise<Outcome>): Promise<Outcome> {
   return outcome;
 }
 
-/** Runs a command of the program and gives all that it did to its disk. */
-async function record(machine: Machine, args: readonly string[]): Promise<readonly PowerEvent[]> {
+/** Runs a command of the program and gives all that it did to its disk, and what it printed. */
+async function record(
+  machine: Machine,
+  args: readonly string[],
+): Promise<{ readonly events: readonly PowerEvent[]; readonly printed: string }> {
   const log = `${machine.root}.power`;
   const databases = [catalog, `${catalog}-journal`, cache, `${cache}-wal`];
   const order: PowerOrder = { root: machine.root, log, databases, withoutSync: false };
@@ -46,10 +51,10 @@ async function record(machine: Machine, args: readonly string[]): Promise<readon
     NODE_OPTIONS: `--import ${recorder}`,
     VERSIONS_POWER_RECORD: JSON.stringify(order),
   };
-  await must(machine.run(args, { env }));
+  const { stdout } = await must(machine.run(args, { env }));
   const events = readPowerLog(log);
   rmSync(log);
-  return events;
+  return { events, printed: stdout };
 }
 
 function drawCuts(events: number): readonly PowerCut[] {
@@ -63,10 +68,17 @@ function drawCuts(events: number): readonly PowerCut[] {
   );
 }
 
+/** A key that was printed opens the repository, whatever happens then. */
+async function assertOpens(machine: Machine, key: string): Promise<void> {
+  writeFileSync(machine.path('printed.key'), key);
+  await must(machine.run(['snapshots', '--key-file', machine.path('printed.key')]));
+}
+
 it.each([
   ['init', [], init],
   ['mirror set', [init], ['mirror', 'set', '--mirrors-min', '1']],
   ['mirror add', [init], ['mirror', 'add', 'm3', 'disks/3']],
+  ['key export', [initWithPassword], ['key', 'export']],
 ] as const)(
   'the power goes in %s, and the same command makes it good',
   async (_name, before, args) => {
@@ -77,11 +89,12 @@ it.each([
     const source = machine.path('source');
     mkdirSync(source);
     writeFileSync(`${source}/file`, 'what must come back');
+    writeFileSync(machine.path('password'), 'a password');
     for (const earlier of before) await must(machine.run(earlier));
     const kept = `${machine.root}.before`;
     cpSync(machine.root, kept, { recursive: true, preserveTimestamps: true });
     try {
-      const events = await record(machine, args);
+      const { events, printed } = await record(machine, args);
       expect(events.filter(({ kind }) => kind.startsWith('sync')).length).toBeGreaterThan(1);
       const failures: string[] = [];
       for (const cut of drawCuts(events.length)) {
@@ -91,6 +104,7 @@ it.each([
         try {
           // What had ended is there as it was promised; what had not is done again.
           if (cut.after < events.length) await machine.run(args);
+          else if (args[0] === 'key') await assertOpens(machine, printed);
           await must(machine.run(['backup', source]));
           await must(machine.run(['restore', 'latest', '--target', machine.path('target')]));
           await must(machine.run(['verify', '--level', 'data']));
