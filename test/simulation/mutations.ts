@@ -55,6 +55,22 @@ export const mutations: readonly Mutation[] = [
     only: ['edit', 'backup', 'death in a take-over'],
   },
   {
+    name: 'a healer takes every copy for a good one',
+    file: 'snapshot/run-heal.ts',
+    from: `judge: judgeWithKeys(repository),
+    atHand:`,
+    to: `judge: async () => undefined,
+    atHand:`,
+    only: ['edit', 'backup', 'healers race'],
+  },
+  {
+    name: 'a mirror is removed though another one is owed what it has',
+    file: 'repository/remove-mirror.ts',
+    from: 'if (belowMin > 0 && !lost) throw copiesTooFew(name, { objects: belowMin, mirrorsMin });',
+    to: '',
+    only: ['edit', 'backup', 'mirror removed and added'],
+  },
+  {
     name: 'a pack is logged before it is stored',
     file: 'repository/write-session.ts',
     from: `const { settled } = await mirrors.put(packKey(pack.name), [bytes], { signal: this.#signal });

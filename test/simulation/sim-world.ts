@@ -7,6 +7,7 @@ import {
   CollectingMonitor,
   connectRepository,
   displayPath,
+  type Doors,
   initRepository,
   listEntries,
   listSnapshots,
@@ -53,7 +54,9 @@ export class SimWorld implements Disposable {
   readonly root: string = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sim-'));
   readonly clock: SimClock = new SimClock();
   readonly #seed: string;
-  readonly mirrors: readonly SimMirror[];
+  /** All places, in use as mirrors or not. */
+  readonly #places: readonly SimMirror[];
+  readonly #leftOut = new Set<string>();
   readonly mirrorsMin: number;
   readonly #machines: SimMachine[] = [];
   #processes = 0;
@@ -61,11 +64,26 @@ export class SimWorld implements Disposable {
   constructor(seed: string, shape: { readonly mirrors: number; readonly min: number }) {
     this.#seed = seed;
     this.mirrorsMin = shape.min;
-    this.mirrors = Array.from({ length: shape.mirrors }, (_, at) => new SimMirror(`m${at + 1}`));
+    this.#places = Array.from({ length: shape.mirrors }, (_, at) => new SimMirror(`m${at + 1}`));
   }
 
   [Symbol.dispose](): void {
     rmSync(this.root, { recursive: true, force: true });
+  }
+
+  /** Those that are configured. */
+  get mirrors(): readonly SimMirror[] {
+    return this.#places.filter(({ name }) => !this.#leftOut.has(name));
+  }
+
+  /** It is in no configuration any more. */
+  leaveOut(name: string): void {
+    this.#leftOut.add(name);
+  }
+
+  /** It is configured again. */
+  takeIn({ name }: SimMirror): void {
+    this.#leftOut.delete(name);
   }
 
   addMachine(): SimMachine {
@@ -81,13 +99,13 @@ export class SimWorld implements Disposable {
 
   init(machine: SimMachine): Promise<Ended<unknown>> {
     const init = { secret: testSecret, chunkAvgBytes: testChunkBytesAvg };
-    return this.#run(machine, noTrouble, (repository, monitor) =>
+    return this.act(machine, noTrouble, (repository, monitor) =>
       initRepository(repository.places, init, repository.context(monitor)),
     );
   }
 
   connect(machine: SimMachine, takeOver: boolean, trouble: Trouble): Promise<Ended<unknown>> {
-    return this.#run(machine, trouble, (repository, monitor) => {
+    return this.act(machine, trouble, (repository, monitor) => {
       const options = { secret: testSecret, takeOver, readOnly: !takeOver };
       return connectRepository(repository.places, options, repository.context(monitor));
     });
@@ -99,14 +117,14 @@ export class SimWorld implements Disposable {
     trouble: Trouble,
     source: string = machine.source,
   ): Promise<Ended<string>> {
-    return this.#run(machine, trouble, async (repository) => {
+    return this.act(machine, trouble, async (repository) => {
       const { summary } = await repository.backup(source);
       return summary.partial ? undefined : summary.snapshotId;
     });
   }
 
   verify(machine: SimMachine, trouble: Trouble): Promise<Ended<number>> {
-    return this.#run(
+    return this.act(
       machine,
       trouble,
       async (repository) => (await repository.verify('structure')).summary.lost,
@@ -116,7 +134,7 @@ export class SimWorld implements Disposable {
   /** Restores the last snapshot with everything that a restore does. */
   restore(machine: SimMachine, trouble: Trouble): Promise<Ended<SnapshotInfo>> {
     const target = join(this.root, 'target');
-    return this.#run(machine, trouble, async (repository) => {
+    return this.act(machine, trouble, async (repository) => {
       const snapshot = (await repository.snapshots()).findLast(({ partial }) => !partial);
       if (snapshot === undefined) return undefined;
       const { problems } = await repository.restore(target, { snapshot });
@@ -196,17 +214,22 @@ export class SimWorld implements Disposable {
     mkdirSync(directory, { recursive: true });
   }
 
-  async #run<T>(
+  /** Lets a machine do something, in a process that trouble may befall. */
+  async act<T>(
     machine: SimMachine,
     trouble: Trouble,
-    operation: (repository: TestRepository, monitor: CollectingMonitor) => Promise<T | undefined>,
+    operation: (
+      repository: TestRepository,
+      monitor: CollectingMonitor,
+      doors: Doors,
+    ) => Promise<T | undefined>,
   ): Promise<Ended<T>> {
     const process = this.#processOf(machine, trouble);
     const monitor = new CollectingMonitor();
     let value: T | undefined;
     let error: VersionsError | undefined;
     try {
-      value = await operation(this.#repositoryOf(machine, process), monitor);
+      value = await operation(this.#repositoryOf(machine, process), monitor, process.doors);
     } catch (thrown) {
       // What no kill explains must be an error that a user can be told.
       if (!(thrown instanceof VersionsError) && !process.isDead) throw thrown;
@@ -228,7 +251,7 @@ export class SimWorld implements Disposable {
     // happens next must not.
     this.#processes += 1;
     const random = new SeededRandom(`${this.#seed}/${this.#processes}`);
-    return new SimProcess({ directory, mirrors: this.mirrors, random, ...trouble });
+    return new SimProcess({ directory, mirrors: this.#places, random, ...trouble });
   }
 
   #repositoryOf({ directory }: SimMachine, { doors }: SimProcess): TestRepository {

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
-import type { Repository, VersionsError } from '../../src/core/index.ts';
+import type { Repository } from '../../src/core/index.ts';
 import { entryKey } from '../../src/core/repository/index.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
+import { type Hands, healersRace, removeAndAdd } from './sim-healing.ts';
 import type { Ailment } from './sim-mirror.ts';
+import { describe, refusals, unseen } from './sim-refusals.ts';
 import { assertSame, editTree } from './sim-tree.ts';
 import { atCommit, drawTrouble, inTakeOver, noTrouble, type Trouble } from './sim-trouble.ts';
 import {
@@ -138,6 +140,8 @@ export class Simulation implements Disposable {
       [isStuck ? 0 : 4, 'all is old but the cache', () => this.#allOldButCache()],
       [isStuck ? 0 : 2, 'forget', () => this.#forget()],
       [6, 'fork', () => this.#fork()],
+      [ails || isStuck ? 0 : 5, 'healers race', () => this.#heal(healersRace)],
+      [ails || isStuck ? 0 : 4, 'mirror removed and added', () => this.#heal(removeAndAdd)],
       [2, 'clock jumps', () => this.#world.clock.jump((this.#random.below(800) - 400) * day)],
     ];
     const only = this.#only;
@@ -346,6 +350,20 @@ export class Simulation implements Disposable {
     if (disputed.size > 0 && ![...disputed.keys()].some((id) => kept.includes(id))) {
       throw new Error('Of two histories none has gone on');
     }
+  }
+
+  /** Only what every mirror has may be taken away from one of them. */
+  async #heal(what: (hands: Hands) => Promise<void>): Promise<void> {
+    const [world, random, owner] = [this.#world, this.#random, this.#owner];
+    const isRemoval = what === removeAndAdd;
+    if (world.mirrors.length < (isRemoval ? world.mirrorsMin + 1 : 2)) return;
+    this.#makeWell();
+    const save = async (): Promise<void> => {
+      this.#edit(owner);
+      await this.#backup(owner, noTrouble);
+    };
+    const note = (machine: SimMachine, ended: Ended<unknown>): void => this.#note(machine, ended);
+    await what({ world, random, owner, save, note });
   }
 
   // --- what happens to them
@@ -568,23 +586,6 @@ export class Simulation implements Disposable {
   }
 }
 
-/** Why a machine may be refused to write: another one does, or its catalog is not whole. */
-const refusals: ReadonlySet<string> = new Set([
-  'FOREIGN_LINEAGE',
-  'TAKE_OVER_NEEDED',
-  'CONNECT_UNFINISHED',
-  'CATALOG_MISSING',
-  'CATALOG_EMPTY',
-  'HISTORY_FORKED',
-]);
-
-/** What a machine ends with that knows of entries which no mirror shows now. */
-const unseen: ReadonlySet<string> = new Set(['HISTORY_INCOMPLETE', 'HISTORY_ROLLED_BACK']);
-
 function isUntroubled({ killed, faults }: Ended<unknown>): boolean {
   return !killed && faults === 0;
-}
-
-function describe({ code, message, cause }: VersionsError): string {
-  return `${code} ${message}${cause instanceof Error ? `: ${cause.message}` : ''}`;
 }
