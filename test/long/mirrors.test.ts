@@ -1,10 +1,12 @@
 import {
   cpSync,
   existsSync,
+  globSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -12,6 +14,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitErrorIn, Machine, type JsonLine, type Outcome } from '../cli/machine.ts';
+import { seededBytes } from '../support/seeded-random.ts';
 
 let machine: Machine;
 beforeEach(async () => {
@@ -52,11 +55,11 @@ function objectsIn(mirror: string): string[] {
     .toSorted();
 }
 
-async function restoredFrom(mirror: string): Promise<string> {
+async function restoredFrom(mirror: string, snapshot = 'latest'): Promise<string> {
   const key = readFileSync(machine.path('home/.config/versions/default.key'), 'latin1');
   await machine.write({ 'the.key': key });
-  const target = `back-${mirror}`;
-  const source = `latest:${machine.path('data')}`;
+  const target = `back-${mirror}-${snapshot}`;
+  const source = `${snapshot}:${machine.path('data')}`;
   const args = [
     'restore',
     source,
@@ -69,6 +72,12 @@ async function restoredFrom(mirror: string): Promise<string> {
   ];
   expect((await machine.run(args)).code).toBe(0);
   return readFileSync(machine.path(target, 'a.txt'), 'latin1');
+}
+
+function largestPack(mirror: string): string {
+  const packs = globSync('packs/*/*', { cwd: machine.path(mirror) });
+  const sizeOf = (key: string): number => statSync(machine.path(mirror, key)).size;
+  return packs.toSorted((a, b) => sizeOf(b) - sizeOf(a))[0] ?? '';
 }
 
 const config = (): string =>
@@ -259,6 +268,40 @@ describe('mirror remove', () => {
     // The next backup stores again what is still there.
     expect((await machine.run(['backup', 'data'])).code).toBe(0);
     expect(await restoredFrom('one')).toBe('second'.repeat(300));
+  });
+
+  it('gives up a dead one of three that alone had something, and is well once that is stored again', async () => {
+    await init('one', 'two', 'three');
+    expect((await save('first')).code).toBe(0);
+    await machine.write({ 'data/big': seededBytes('big', 300_000) });
+    expect((await save('second')).code).toBe(0);
+    const big = largestPack('one');
+    for (const name of ['one', 'two']) rmSync(machine.path(name, big));
+    rmSync(machine.path('three'), { recursive: true });
+    expect(codeOf(await json('mirror', 'remove', 'three'))).toBe('COPIES_TOO_FEW');
+    const given = await json('mirror', 'remove', 'three', '--lost');
+    expect(given).toMatchObject({ code: 21, summary: { lost: 1, belowMin: 1 } });
+    expect((await json('verify')).code).toBe(21);
+    expect((await json('status')).code).toBe(21);
+    expect((await machine.run(['backup', 'data'])).code).toBe(0);
+    expect(await json('heal')).toMatchObject({ code: 0, summary: { left: 0, lost: 0 } });
+    for (const command of [['status'], ['mirror', 'sync'], ['verify', '--level', 'quick']]) {
+      expect(await json(...command)).toMatchObject({ code: 0 });
+    }
+    expect((await machine.run(['snapshots'])).stdout).not.toContain('of 2 mirrors');
+    // A new mirror is not owed what nobody has; what nobody has is not built upon for that.
+    expect((await json('mirror', 'add', 'four', 'four')).summary).toMatchObject({ left: 0 });
+    expect((await save('third')).code).toBe(0);
+    expect((await json('verify', '--level', 'data')).code).toBe(0);
+    expect((await json('status')).summary['packsByCopies']).toEqual([0, 0, 0, expect.any(Number)]);
+    expect((await json('mirror', 'remove', 'one')).code).toBe(0);
+    expect(objectsIn('four')).toEqual(objectsIn('two'));
+    for (const at of ['latest~2', 'latest~1', 'latest']) {
+      expect(await restoredFrom('four', at)).toBeDefined();
+      expect(readFileSync(machine.path(`back-four-${at}`, 'big'))).toEqual(
+        Buffer.from(seededBytes('big', 300_000)),
+      );
+    }
   });
 
   it('gives up a mirror that is only away without loss, and lowers mirrors-min', async () => {

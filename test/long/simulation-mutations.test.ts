@@ -6,10 +6,16 @@ import { expect, it } from 'vitest';
 const root = join(import.meta.dirname, '../..');
 
 /**
- * Two mistakes that only a death at one certain place can show. With so many steps in which it is
- * drawn, one that is not found is not looked for any more. All others: `npm run test:sim:mutations`.
+ * Mistakes that only one certain thing can show: a death at one place, a healer, a mirror that goes.
+ * With so many steps in which it is drawn, one that is not found is not looked for any more. All
+ * others: `npm run test:sim:mutations`.
  */
-it.each(['a take-over that was cut short', 'notes of what is unchanged are kept'])(
+it.each([
+  'a take-over that was cut short',
+  'notes of what is unchanged are kept',
+  'a healer takes every copy',
+  'a mirror is removed though another',
+])(
   'the simulation finds the mistake: %s',
   async (mistake) => {
     // What this runner has set is not for the one that is started.

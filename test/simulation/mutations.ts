@@ -61,14 +61,14 @@ export const mutations: readonly Mutation[] = [
     atHand:`,
     to: `judge: async () => undefined,
     atHand:`,
-    only: ['edit', 'backup', 'healers race'],
+    only: ['edit', 'healers race'],
   },
   {
     name: 'a mirror is removed though another one is owed what it has',
     file: 'repository/remove-mirror.ts',
     from: 'if (belowMin > 0 && !lost) throw copiesTooFew(name, { objects: belowMin, mirrorsMin });',
     to: '',
-    only: ['edit', 'backup', 'mirror removed and added'],
+    only: ['edit', 'mirror removed and added'],
   },
   {
     name: 'a pack is logged before it is stored',

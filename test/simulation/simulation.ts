@@ -72,7 +72,9 @@ export class Simulation implements Disposable {
   private constructor(seed: string, only: ReadonlySet<string> | undefined) {
     this.#only = only;
     this.#random = new SeededRandom(seed);
-    const shape = shapes[this.#random.below(shapes.length)] ?? shapes[0];
+    // Where all is about removing a mirror, there must be one to spare.
+    const drawn = only?.has('mirror removed and added') ? 0 : this.#random.below(shapes.length);
+    const shape = shapes[drawn] ?? shapes[0];
     this.#world = new SimWorld(seed, shape);
     this.#owner = this.#world.addMachine();
     this.#machines.push(this.#owner);

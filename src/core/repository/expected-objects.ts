@@ -53,6 +53,12 @@ export async function expectedObjects(repository: Repository): Promise<readonly 
   return sortedByKey(expected);
 }
 
+/** The same without packs that are lost and that nothing needs any more. */
+export async function neededObjects(repository: Repository): Promise<readonly ExpectedObject[]> {
+  const superseded = new Set([...repository.supersededPacks].map(packKey));
+  return (await expectedObjects(repository)).filter(({ key }) => !superseded.has(key));
+}
+
 /** The objects of checkpoints. They are never lost, as the entries give them back. */
 async function expectedCheckpoints({
   state,

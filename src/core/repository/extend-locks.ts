@@ -2,7 +2,7 @@ import { isVersionsError } from '../errors/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import { lockingStoreIn } from '../store/index.ts';
 import { eachAtOnce } from '../verify/index.ts';
-import { expectedObjects } from './expected-objects.ts';
+import { neededObjects } from './expected-objects.ts';
 import { packKey } from './object-keys.ts';
 import type { Repository } from './repository.ts';
 
@@ -31,7 +31,7 @@ export async function extendLocks(
   const condemned = new Set(
     packs.all().flatMap(({ name }) => (packs.lifeOf(name) === 'live' ? [] : [packKey(name)])),
   );
-  const keys = (await expectedObjects(repository))
+  const keys = (await neededObjects(repository))
     .map(({ key }) => key)
     .filter((key) => locking.locks(key) && !condemned.has(key));
   let locked = 0;

@@ -1,5 +1,7 @@
 import type { MirrorId, PackName } from '../base/index.ts';
 import { isVersionsError } from '../errors/index.ts';
+import { objectHashOf } from '../format/index.ts';
+import { metaKeys } from './meta-keys.ts';
 import { packKey } from './object-keys.ts';
 import type { Repository } from './repository.ts';
 
@@ -27,6 +29,32 @@ export async function findLostPacks(
     if (!(await isAnywhere(repository, name, signal))) lost.add(name);
   }
   return lost;
+}
+
+/**
+ * Notes whether the packs that are lost now are needed no more: all that was in them is stored again.
+ * That holds for just these, as nothing is built upon them.
+ */
+export async function noteSuperseded(
+  { catalog, lostPacks, supersededPacks }: Repository,
+  isOver: boolean,
+): Promise<void> {
+  const loss = isOver ? nameOfLoss(lostPacks) : '';
+  if (((await catalog.getMeta(metaKeys.loss)) ?? '') !== loss) {
+    await catalog.setMeta(metaKeys.loss, loss);
+  }
+  supersededPacks.clear();
+  if (isOver) for (const name of lostPacks) supersededPacks.add(name);
+}
+
+/** Has a healer seen of the packs that are lost now that nothing needs them any more? */
+export async function isLossOver({ catalog, lostPacks }: Repository): Promise<boolean> {
+  return lostPacks.size > 0 && (await catalog.getMeta(metaKeys.loss)) === nameOfLoss(lostPacks);
+}
+
+/** Short, however many there are. */
+function nameOfLoss(packs: ReadonlySet<PackName>): string {
+  return objectHashOf(Buffer.from([...packs].toSorted().join('\n')));
 }
 
 /** Does any mirror list the pack? One that does not answer counts as having it. */

@@ -19,6 +19,8 @@ export const metaKeys = {
   rebuild: 'rebuild',
   /** Id of the lineage with which this catalog was closed when it was copied. */
   copy: 'copy',
+  /** Says of which loss of packs a healer has seen that nothing needs them any more. */
+  loss: 'loss',
   /** URL of the catalog that took the place of this one; empty if it is in use again. */
   movedTo: 'moved-to',
 } as const;

@@ -20,7 +20,7 @@ import { statePathIn } from './index-cache.ts';
 import { assertNotRolledBack, noteRolledBack, rememberHighest } from './highest-entry.ts';
 import { unlock } from './key-access.ts';
 import { KeptOpening } from './kept-opening.ts';
-import { findLostPacks } from './lost-packs.ts';
+import { findLostPacks, isLossOver } from './lost-packs.ts';
 import { absentMembers, assertMembers } from './membership.ts';
 import { hasForeignHistory, reconcileHistory, takeInNewer } from './mirror-history.ts';
 import { metaKeys } from './meta-keys.ts';
@@ -251,6 +251,10 @@ async function noteLostPacks(repository: Repository, { monitor, signal }: Contex
   for (const name of await findLostPacks(repository, signal)) repository.lostPacks.add(name);
   const { size } = repository.lostPacks;
   if (size === 0) return;
+  if (await isLossOver(repository)) {
+    for (const name of repository.lostPacks) repository.supersededPacks.add(name);
+    return;
+  }
   const which = size === 1 ? 'pack is' : 'packs are';
   const what = `${size} ${which} in none of the mirrors at hand`;
   monitor.note(

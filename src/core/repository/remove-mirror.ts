@@ -1,7 +1,7 @@
 import type { MirrorId } from '../base/index.ts';
 import { mirrorsMinOf } from '../mirror/index.ts';
 import { debtRow } from './debts.ts';
-import { expectedObjects } from './expected-objects.ts';
+import { neededObjects } from './expected-objects.ts';
 import { membersOf } from './membership.ts';
 import { copiesTooFew, mirrorsTooFew } from './mirror-change-errors.ts';
 import { markerKey, parseEntryKey } from './object-keys.ts';
@@ -90,7 +90,7 @@ async function countCopies(
   repository: Repository,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, number>> {
-  const objects = (await expectedObjects(repository)).filter(({ key }) => key !== markerKey);
+  const objects = (await neededObjects(repository)).filter(({ key }) => key !== markerKey);
   const sizes = new Map(objects.map(({ key, bytes }) => [key, bytes]));
   const copies = new Map(objects.map(({ key }) => [key, 0]));
   const { ledger } = repository.catalog;

@@ -3,7 +3,7 @@ import { payDebt } from '../heal/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import { judgeFor, type ExpectedObject } from '../verify/index.ts';
 import { debtRow } from './debts.ts';
-import { expectedObjects } from './expected-objects.ts';
+import { expectedObjects, neededObjects } from './expected-objects.ts';
 import { remadeFromCatalog } from './make-checkpoint.ts';
 import { markerKey, parseEntryKey } from './object-keys.ts';
 import type { Repository } from './repository.ts';
@@ -58,7 +58,7 @@ export async function planSync(
   }
   const owed: ExpectedObject[] = [];
   const damaged: string[] = [];
-  for (const object of await expectedObjects(repository)) {
+  for (const object of await neededObjects(repository)) {
     if (object.key === markerKey) continue;
     const bytes = listed.get(object.key);
     if (bytes === undefined || debts.has(object.key)) owed.push(object);

@@ -58,7 +58,7 @@ export async function repositoryHealth(
   now: number,
 ): Promise<RepositoryHealth> {
   const { mirrors, state } = repository;
-  const live = state.packs.all().filter(({ name }) => state.packs.lifeOf(name) !== 'swept');
+  const live = state.packs.all().filter(({ name }) => isNeeded(repository, name));
   const copies = new Map(live.map(({ name }) => [name, 0]));
   const health: MirrorHealth[] = [];
   for (const place of placesOf(repository)) {
@@ -121,20 +121,26 @@ function placesOf(repository: Repository): readonly PlaceHealth[] {
   return [...here, ...absent, ...elsewhere];
 }
 
+/** Neither was deleted nor lost and then stored again under other names. */
+export function isNeeded({ state, supersededPacks }: Repository, name: PackName): boolean {
+  return state.packs.lifeOf(name) !== 'swept' && !supersededPacks.has(name);
+}
+
 async function countCopies(
-  { catalog, state }: Repository,
+  repository: Repository,
   mirror: MirrorId,
   now: number,
 ): Promise<CopyCounts> {
+  const { catalog, state } = repository;
   const bad = new Set<PackName>();
-  const packCount = state.packs.all().filter(({ name }) => state.packs.lifeOf(name) !== 'swept');
+  const packCount = state.packs.all().filter(({ name }) => isNeeded(repository, name));
   let [objectsOwed, bytesOwed, objectsDamaged, packsVerified] = [0, 0, 0, 0];
   let oldest = Number.POSITIVE_INFINITY;
   for await (const copy of catalog.ledger.copies({ mirror, now })) {
     const name = packNameOf(copy.object);
     const number = name && state.packs.numberOf(name);
     const isPack = name !== undefined && number !== undefined;
-    if (isPack && state.packs.lifeOf(name) === 'swept') continue;
+    if (isPack && !isNeeded(repository, name)) continue;
     if (copy.state === 'debt') {
       objectsOwed += 1;
       bytesOwed += (number === undefined ? undefined : state.packs.at(number)?.bytes) ?? 0;

@@ -20,9 +20,11 @@ import {
 } from '../../../test/support/test-repository.ts';
 import { treeImage } from '../../../test/support/tree-image.ts';
 import { CollectingMonitor } from '../monitor/index.ts';
-import { mendMarkers } from '../repository/index.ts';
+import { mendMarkers, planSync } from '../repository/index.ts';
+import { repositoryHealth } from './repository-health.ts';
 import { type HealSummary, runHeal, type RunHealOptions } from './run-heal.ts';
 import { runVerify } from './run-verify.ts';
+import { snapshotCopies } from './snapshot-copies.ts';
 
 /** In all, three blocks of one pack. */
 const fileBytes = 100_000;
@@ -69,6 +71,26 @@ function spoil(key: string, from = 0, length?: number): void {
 
 const quarantined = (mirror: number): readonly string[] =>
   globSync('quarantine/packs/*/*/*', { cwd: repository.mirror(mirror) });
+
+/** Packs without a good copy, what a sync would give the first mirror, and on how many snapshots are. */
+async function owed(): Promise<{
+  readonly nowhere: number;
+  readonly owed: number;
+  readonly complete: readonly number[];
+}> {
+  const { summary } = await repository.use(true, async (opened) => {
+    const { packsByCopies } = await repositoryHealth(opened, opened.clock.now());
+    const [first] = opened.mirrors.mirrors;
+    const plan = await planSync(opened, first!);
+    const complete = [...(await snapshotCopies(opened)).values()];
+    return {
+      nowhere: packsByCopies[0] ?? 0,
+      owed: plan.owed.length,
+      complete: complete.map((copies) => copies.complete),
+    };
+  });
+  return summary;
+}
 
 async function restored(): Promise<{
   readonly missing: readonly string[];
@@ -126,7 +148,17 @@ describe('what no mirror has whole any more', () => {
     expect(await restored()).toEqual({ missing: [], codes: [] });
     const verified = await repository.verify('data');
     expect(verified.summary).toMatchObject({ findings: 0, lost: 0 });
+    expect(await owed()).toEqual({ nowhere: 1, owed: 1, complete: [0, 0] });
+    expect((await heal({ dryRun: true })).summary).toMatchObject({ findings: 0 });
+    expect(await owed()).toMatchObject({ nowhere: 1 });
     expect((await heal()).summary).toMatchObject({ findings: 0, lost: 0, salvaged: undefined });
+    // Its loss is over: nobody is asked for it any more.
+    expect(await owed()).toEqual({ nowhere: 0, owed: 0, complete: [2, 2] });
+    expect((await repository.verify('quick')).summary).toMatchObject({ findings: 0, lost: 0 });
+    // Another one is a loss of its own.
+    for (const key of await keysOfPacks('tree')) spoil(key);
+    expect((await heal()).summary.lost).toBeGreaterThan(0);
+    expect((await owed()).nowhere).toBeGreaterThan(1);
   });
 
   it('is kept until a later run has read every byte of every mirror', async () => {

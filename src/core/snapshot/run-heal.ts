@@ -16,6 +16,7 @@ import {
   isKept,
   KeptOpening,
   mirrorUnknown,
+  noteSuperseded,
   payloadKey,
   remadeFromCatalog,
   type Context,
@@ -71,7 +72,7 @@ export async function runHeal(
   const recorder = options.dryRun
     ? undefined
     : new HealthRecorder(catalog.ledger, now, ({ message }) => monitor.note(message));
-  const superseded = await findSuperseded(repository, context);
+  const superseded = await findSuperseded(repository, options, context);
   monitor.at('verifying');
   const result = await verifyMirrors(
     mirrors.mirrors,
@@ -126,11 +127,15 @@ function assertMirrorsHere(
 
 async function findSuperseded(
   repository: Repository,
+  { dryRun }: RunHealOptions,
   context: Context,
 ): Promise<ReadonlySet<string>> {
   if (repository.lostPacks.size === 0) return new Set();
   await repository.loadIndex(context.signal);
-  return supersededPacks(repository, await findLosses(repository, context));
+  const superseded = supersededPacks(repository, await findLosses(repository, context));
+  // Others who ask what is owed need not walk all trees to know.
+  if (!dryRun) await noteSuperseded(repository, superseded.size > 0);
+  return superseded;
 }
 
 async function apply(

@@ -1,8 +1,14 @@
 import { VersionsError } from '../errors/index.ts';
 import { mendable } from '../heal/index.ts';
 import type { Mirror } from '../mirror/index.ts';
-import { expectedObjects, type Context, type Repository } from '../repository/index.ts';
 import {
+  expectedObjects,
+  neededObjects,
+  type Context,
+  type Repository,
+} from '../repository/index.ts';
+import {
+  type ExpectedObject,
   HealthRecorder,
   judgeFor,
   KnownCopies,
@@ -123,9 +129,7 @@ async function verify(
     // Without a right to write, nobody expects a note.
     if (error.kind !== 'Denied') monitor.note(`Not noted in the catalog: ${error.message}`);
   });
-  const isAnyLost = options.level !== 'quick' && repository.lostPacks.size > 0;
-  const superseded = isAnyLost ? supersededPacks(repository, await walk) : undefined;
-  const expected = (await expectedObjects(repository)).filter(({ key }) => !superseded?.has(key));
+  const expected = await objectsToVerify(repository, options.level, walk);
   const sources = { repository: id, mirrors: mirrors.mirrors, judge: judgeFor({ repository: id }) };
   const result = await verifyMirrors(chosen, expected, {
     level: options.level,
@@ -138,6 +142,18 @@ async function verify(
   });
   await recorder.flush();
   return result;
+}
+
+async function objectsToVerify(
+  repository: Repository,
+  level: VerifyLevel,
+  walk: Promise<Losses>,
+): Promise<readonly ExpectedObject[]> {
+  if (level === 'quick') return neededObjects(repository);
+  const expected = await expectedObjects(repository);
+  if (repository.lostPacks.size === 0) return expected;
+  const superseded = supersededPacks(repository, await walk);
+  return expected.filter(({ key }) => !superseded.has(key));
 }
 
 function chosenMirrors(mirrors: readonly Mirror[], name: string | undefined): readonly Mirror[] {

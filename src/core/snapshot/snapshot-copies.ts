@@ -1,7 +1,7 @@
 import type { MirrorId, SnapshotId } from '../base/index.ts';
 import type { CopyState } from '../catalog/index.ts';
 import { membersOf, parseEntryKey, type Repository } from '../repository/index.ts';
-import { packNameOf } from './repository-health.ts';
+import { isNeeded, packNameOf } from './repository-health.ts';
 
 /** On how many mirrors a snapshot is, as far as the ledger knows. */
 export interface SnapshotCopies {
@@ -38,13 +38,14 @@ export async function snapshotCopies(
   return copies;
 }
 
-async function reachOf({ catalog, state }: Repository, mirror: MirrorId): Promise<Reach> {
+async function reachOf(repository: Repository, mirror: MirrorId): Promise<Reach> {
+  const { catalog, state } = repository;
   let packs = Number.POSITIVE_INFINITY;
   let entry = Number.POSITIVE_INFINITY;
   for (const bad of badStates) {
     for await (const { object } of catalog.ledger.copies({ mirror, state: bad })) {
       const name = packNameOf(object);
-      if (name !== undefined && state.packs.lifeOf(name) !== 'swept') {
+      if (name !== undefined && isNeeded(repository, name)) {
         packs = Math.min(packs, state.packs.numberOf(name) ?? packs);
       }
       entry = Math.min(entry, parseEntryKey(object)?.number ?? entry);
