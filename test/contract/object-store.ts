@@ -441,7 +441,11 @@ function describeSignals(withStore: WithStore): void {
         expect([undefined, 4_000_000]).toContain(found?.bytes);
         await store.delete('cut/off');
       }
-      expect(await keysOf(store.list(''))).toEqual([]);
+      const left = await infosOf(store.list(''));
+      // What a server has received in full it may store after it was deleted: nobody is told when.
+      const isServer = store.properties.location.startsWith('s3:');
+      const late = isServer ? left.filter((info) => info.bytes === 4_000_000) : [];
+      expect(left).toEqual(late);
     }),
   );
 }

@@ -43,7 +43,8 @@ export async function extendLocks(
       locked += 1;
     } catch (error) {
       if (!isVersionsError(error) || isVersionsError(error, 'Cancelled', 'Internal')) throw error;
-      failures += 1;
+      // What cannot be locked there at all need not be tried object by object.
+      failures += isVersionsError(error, 'Unsupported') ? failuresMax : 1;
       repository.monitor.problem(error);
     }
   });

@@ -424,4 +424,51 @@ describe('a lock', () => {
       true,
     );
   });
+
+  it('is sent to no provider that would store it in place of the object', async () => {
+    await using swift = await S3Double.start({ knowsNoLocks: true });
+    const bucket = swift.bucket('bucket', { isVersioned: true });
+    await using store = S3Store.open(swift.url('bucket', '&lock-days=5'), { credentials });
+    const keys = [noise, part].map(packKeyOf);
+    await store.put(keys[0] ?? '', [noise]);
+    await store.put(keys[1] ?? '', [part]);
+    const extend = (): Promise<string[]> =>
+      Promise.all(keys.map((key) => failureOf(store.extendLock(key))));
+    const refusals = Array<string>(2).fill('Unsupported STORE_LOCKS_NOTHING');
+    expect(await extend()).toEqual(refusals);
+    expect(await extend()).toEqual(refusals);
+    for (const [key, { bytes }] of bucket.list()) expect(key).toMatch(sha256(bytes ?? part));
+    expect(bucket.list()).toHaveLength(2);
+    expect(swift.requests.filter(({ method }) => method === 'PUT')).toHaveLength(2);
+  });
+
+  it('is sent to one object and no more, if the provider says that it locks and does not', async () => {
+    double.bucket('liar', { isVersioned: true });
+    await using store = S3Store.open(double.url('liar', '&lock-days=5'), { credentials });
+    const keys = [noise, part].map(packKeyOf);
+    await store.put(keys[0] ?? '', [noise]);
+    await store.put(keys[1] ?? '', [part]);
+    double.on('PUT', /(?:)/, { storesAnyway: true }).always();
+    const failures = await Promise.all(keys.map((key) => failureOf(store.extendLock(key))));
+    expect(failures).toEqual(Array<string>(2).fill('Unsupported STORE_LOCKS_NOTHING'));
+    const left = double.bucket('liar').list();
+    expect(left.filter(([key, { bytes }]) => key.endsWith(sha256(bytes ?? part)))).toHaveLength(1);
+  });
+
+  it('needs no right to ask whether the bucket locks, where the object says so', async () => {
+    double.bucket('asked', { isVersioned: true });
+    await using store = S3Store.open(double.url('asked', '&lock-days=5'), { credentials });
+    await store.put(packKeyOf(part), [part]);
+    double.on('GET', /^$/, { status: 403, code: 'AccessDenied' }).always();
+    await store.extendLock(packKeyOf(part));
+    await store.extendLock(packKeyOf(part));
+    expect(double.requests.filter(({ query }) => query.has('retention'))).toHaveLength(2);
+  });
+
+  it('is refused where the bucket was made without', async () => {
+    await using store = S3Store.open(double.url('bucket', '&lock-days=5'), { credentials });
+    expect(await failureOf(store.extendLock(packKeyOf(part)))).toBe(
+      'Unsupported STORE_LOCKS_NOTHING',
+    );
+  });
 });

@@ -32,6 +32,7 @@ import { isBrokenOff, refusalBehind } from './s3-refusal.ts';
 import { isExpired, s3ErrorFrom, statusOf } from './s3-errors.ts';
 import { contentHashOf, isDataPack, isLockedKey } from './s3-keys.ts';
 import { listS3 } from './s3-list.ts';
+import { S3Locks } from './s3-lock.ts';
 import { parseS3Url, type S3Place } from './s3-url.ts';
 import { objectNotFound, storeReadOnly } from './store-errors.ts';
 import type { FailedCall } from './system-errors.ts';
@@ -59,6 +60,7 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
   readonly place: S3Place;
   readonly #options: S3StoreOptions;
   readonly #clock: Clock;
+  readonly #locks: S3Locks;
   #session: Promise<S3Session> | undefined;
   /** For reads over new connections; made when one is asked for. */
   #fresh: S3Store | undefined;
@@ -70,6 +72,7 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
     this.place = place;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#locks = new S3Locks(place);
   }
 
   /** Throws `Usage` (STORE_URL_INVALID). */
@@ -312,11 +315,14 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
     const { lock } = this.place;
     assert(lock !== undefined && this.locks(key), `${key} is not locked here`);
     this.#assertWritable();
-    await this.request({ action: 'write', key }, signal, ({ sdk, client }) => {
-      const Retention = { Mode: lock.mode, RetainUntilDate: this.#lockedUntil(lock.days) };
-      const command = new sdk.PutObjectRetentionCommand({ ...this.#input(key), Retention });
-      return client.send(command, abortable(signal));
-    });
+    const until = this.#lockedUntil(lock.days);
+    await this.request({ action: 'write', key }, signal, (session) =>
+      this.#locks.extend(session, {
+        object: this.#input(key),
+        until,
+        abortable: abortable(signal),
+      }),
+    );
   }
 
   async thaw(key: string, days: number, { signal }: CallOptions = {}): Promise<Thaw> {

@@ -22,6 +22,8 @@ export interface HttpFault {
   readonly hangs?: boolean;
   /** Do the work, and answer with this text and 200. */
   readonly nonsense?: string;
+  /** Pass over what the request asks for besides: whatever a PUT brings is stored as the object. */
+  readonly storesAnyway?: boolean;
   /** Leave the `Content-Range` and the range out: give everything. */
   readonly ignoresRange?: boolean;
 }

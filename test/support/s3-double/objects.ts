@@ -78,6 +78,7 @@ function read(request: Seen, bucket: Bucket): Reply {
         'x-amz-checksum-sha256': version.sha256,
       }),
     ...versionHeader(version, bucket),
+    ...(version.mode !== undefined && { 'x-amz-object-lock-mode': version.mode }),
   };
   const range = textOf(request.headers['range']);
   if (range === undefined || isHead) return { status: 200, headers, body: bytes };

@@ -14,6 +14,11 @@ export interface S3DoubleOptions {
   /** A PUT that would bring the bucket over this is refused as full. */
   readonly bytesMax?: number;
   readonly now?: () => number;
+  /**
+   * Knows no part of a request that says something about locks, and answers it as if it were not
+   * there, as OpenStack Swift does: what was to lock an object is stored in its place.
+   */
+  readonly knowsNoLocks?: boolean;
 }
 
 export const doubleAccount: Account = { accessKeyId: 'double', secretAccessKey: 'double-secret' };
@@ -113,6 +118,7 @@ export class S3Double implements AsyncDisposable {
     const { socket } = request;
     const connection = this.#connectionOf(socket);
     const [bucketName, parsed] = seenOf(request);
+    if (this.#options.knowsNoLocks === true) forgetLocks(parsed);
     const seen = { ...parsed, connection };
     this.requests.push(seen);
     const fault = this.#script.find((line) => line.takes(seen))?.fault ?? {};
@@ -127,6 +133,7 @@ export class S3Double implements AsyncDisposable {
       if (fault.refusesEarly === true && isSending) return void socket.destroy();
       const body = await readBody(request, fault.resetAfterBytes);
       if (body === undefined) return void socket.destroy();
+      if (fault.storesAnyway === true) forgetLocks(seen);
       const reply =
         fault.status === undefined
           ? this.#answer(request, { ...seen, body }, bucketName)
@@ -180,6 +187,10 @@ function seenOf(request: IncomingMessage): readonly [bucket: string, Seen] {
   const [bucket = '', ...rest] = path.slice(1).split('/');
   const key = decodeURIComponent(rest.join('/'));
   return [bucket, { method, key, query: new URLSearchParams(query), headers }];
+}
+
+function forgetLocks({ query }: Seen): void {
+  for (const name of ['object-lock', 'retention']) query.delete(name);
 }
 
 /** The body of a request; undefined if the connection is to be broken, or was. */
