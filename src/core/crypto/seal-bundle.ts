@@ -80,6 +80,6 @@ async function wrappingKey(
 
 function wrongSecret(): VersionsError {
   return new VersionsError('Denied', 'WRONG_SECRET', 'The password or key does not fit', {
-    hint: 'Check the password or key file that was given',
+    hint: 'Check the password or key file that was given; if it is the right one, its key object is in no mirror any more: run "versions heal" on a machine that has used the repository',
   });
 }

@@ -63,6 +63,8 @@ export function planHeal(result: VerifyMirrorsResult, choice: HealChoice = {}): 
     unchosen += copies.length - chosen.length;
     const bad = new Set(copies.map(({ mirror }) => mirror.id));
     const targets = chosen
+      // Nothing is written where no marker was read.
+      .filter(({ mirror }) => mirror.isUnmarked !== true)
       // What is missing is not written over, however much it is.
       .filter((copy) => copy.kind === 'missing' || !tripped.some(isOf(copy.mirror)))
       .map(({ mirror, kind }) => ({ mirror, kind }));

@@ -212,6 +212,20 @@ describe('verifyKeyless', () => {
     await expectWhole();
   });
 
+  it('says that no mirror has a key object any more, though nothing names them', async () => {
+    const key = keys.find((each) => each.startsWith('keys/')) ?? '';
+    await damage(0, key, () => undefined);
+    await damage(1, key, () => undefined);
+    expect(await run()).toMatchObject({ findings: 2, lost: 0 });
+    monitor = new CollectingMonitor();
+    await damage(2, key, () => undefined);
+    expect(await run()).toMatchObject({ findings: 3, healable: 0, lost: 1 });
+    expect(monitor.findings).toMatchObject(
+      ['m1', 'm2', 'm3'].map((mirror) => ({ mirror, kind: 'missing', object: 'keys/' })),
+    );
+    expect(await heal()).toMatchObject({ lost: 1, healed: { mended: 0, left: 0 } });
+  });
+
   it('reports what nothing names, and leaves it alone', async () => {
     await stores[0]!.put('packs/ff/left-over', [Buffer.from('x')]);
     await stores[1]!.put('somebody-else', [Buffer.from('x')]);
@@ -337,6 +351,23 @@ describe('a marker', () => {
     await expectWhole(1);
     // Nothing of the repository is there: it may be an empty mount point.
     expect((await contentOf(1)).size).toBe(0);
+  });
+
+  it('that is lost leaves a place that gives to the others, and is given nothing', async () => {
+    await damage(0, 'mirror', () => undefined);
+    await damage(0, packs[1]!.key, flip(80));
+    const before = await contentOf(0);
+    for (const at of [1, 2]) await damage(at, pack, zero(70, 140_000));
+    const { healed, lost } = await heal({ ledger: catalog.ledger });
+    expect({ healed, lost }).toMatchObject({ healed: { mended: 2, left: 0 }, lost: 0 });
+    expect(monitor.problems.map(({ code }) => code)).toEqual(['MARKER_LOST']);
+    expect(await contentOf(0)).toEqual(before);
+    for (const at of [1, 2])
+      expect((await contentOf(at)).get(pack)).toBe(objectHashOf(packs[0]!.bytes));
+    // Whose copies those are is not known, so nothing is noted of them.
+    for await (const { mirror } of catalog.ledger.copies()) {
+      expect([testMirrorId(2), testMirrorId(3)]).toContain(mirror);
+    }
   });
 
   it('that a place does not take keeps nobody from healing the others', async () => {

@@ -1,7 +1,7 @@
 import type { Clock, ObjectHash } from '../base/index.ts';
 import type { Ledger } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import { decodeConfig, decodeMarker } from '../format/index.ts';
+import { decodeConfig, decodeMarker, parseObjectName } from '../format/index.ts';
 import { MirrorSet, type Place } from '../mirror/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import {
@@ -60,7 +60,8 @@ export interface KeylessSummary {
 
 /**
  * Verifies places, and mends them from one another, knowing nothing but where they are: no
- * configuration, no catalog, no key. What all of them lack it cannot miss, as the journal is sealed.
+ * configuration, no catalog, no key. What all of them lack it cannot miss, as the journal is sealed;
+ * but that `config` or every key object is gone.
  */
 export async function verifyKeyless(
   places: readonly Place[],
@@ -74,6 +75,8 @@ export async function verifyKeyless(
     places,
     readMarker: decodeMarker,
     readOwner: (config) => decodeConfig(config).config.repository,
+    // What has lost its marker may hold the only good copy of something.
+    readUnmarked: true,
     mirrorsMin: 1,
     readOnly: !isWriting,
     monitor,
@@ -82,6 +85,7 @@ export async function verifyKeyless(
   });
   if (mirrors.mirrors.length < 2 && isWriting) monitor.note(oneMirror);
   const result = await verify(mirrors, options);
+  const withoutKeys = reportNoKeys(result, monitor);
   const plan = heal && planHeal(result, heal);
   if (plan) await heal.onPlan?.(plan);
   const healed =
@@ -90,9 +94,9 @@ export async function verifyKeyless(
     mirrors: mirrors.mirrors.length,
     objects: result.objects,
     bytesRead: result.bytesRead,
-    findings: result.findings.length + mirrors.absent.length,
+    findings: result.findings.length + mirrors.absent.length + withoutKeys,
     healable: result.findings.filter(({ healable }) => healable).length,
-    lost: healed?.lost.length ?? result.lost.length,
+    lost: (healed?.lost ?? result.lost).length + Math.min(1, withoutKeys),
     healed: healed && {
       mended: healed.mended + markersMended,
       left: healed.left,
@@ -131,6 +135,20 @@ async function verify(mirrors: MirrorSet, options: KeylessOptions): Promise<Veri
   });
   await recorder?.flush();
   return result;
+}
+
+/**
+ * Which key objects there were is sealed in the journal; that none is left is plain, and it is the
+ * end of a repository whose machines keep none. Returns how many mirrors that was said of.
+ */
+function reportNoKeys({ expected, listed }: VerifyMirrorsResult, monitor: Monitor): number {
+  if (expected.some(({ key }) => parseObjectName(key)?.part === 'key')) return 0;
+  const detail = 'No mirror at hand has a key object, and without one nobody opens the repository';
+  for (const { mirror } of listed) {
+    const where = { mirror: mirror.name, object: 'keys/' };
+    monitor.finding({ kind: 'missing', ...where, healable: false, detail });
+  }
+  return listed.length;
 }
 
 function healOptions(

@@ -24,6 +24,8 @@ export interface MirrorSetOptions extends CallOptions {
   readonly readMarker: MarkerReader;
   /** Lets a place whose marker is damaged be read, if nothing is to be written. */
   readonly readOwner?: OwnerReader | undefined;
+  /** It may be read also where others are written; never to be set where a quorum is counted. */
+  readonly readUnmarked?: boolean | undefined;
   readonly repositoryId?: RepositoryId | undefined;
   /** How many mirrors must store an object. Default: all but one, at least one. */
   readonly mirrorsMin?: number | undefined;

@@ -20,6 +20,7 @@ export interface OpenMirrorsOptions {
   readonly places: readonly Place[];
   readonly readMarker: MarkerReader;
   readonly readOwner?: OwnerReader | undefined;
+  readonly readUnmarked?: boolean | undefined;
   /** The repository that is expected; else the first mirror says which it is. */
   readonly repositoryId?: RepositoryId | undefined;
   readonly readOnly: boolean;
@@ -67,7 +68,7 @@ export async function openMirrors(options: OpenMirrorsOptions): Promise<OpenedMi
     byId.set(id, name);
     const { clock, callMsMax } = options;
     const limited = new TimeLimitedStore(found.store, { name, clock, callMsMax });
-    const store = options.readOnly ? new ReadOnlyStore(limited) : limited;
+    const store = options.readOnly || isUnmarked ? new ReadOnlyStore(limited) : limited;
     mirrors.push(isUnmarked ? { id, name, store, isUnmarked } : { id, name, store });
     if (isUnmarked) reportUnmarked(name, options.monitor);
   }
@@ -97,7 +98,7 @@ async function doubtMarkers(
       const owner = await ownerOf(place.store, at, options);
       if (owner === undefined || owner.repository === found.marker.repository)
         return { name, found };
-      if (options.readOnly)
+      if (mayReadUnmarked(options))
         return { name, found: { marker: owner, store: found.store, isUnmarked: true } };
       return { name, found: { error: markerContradicted(name, found.marker.repository) } };
     }),
@@ -146,7 +147,11 @@ async function ownerInstead(
   options: OpenMirrorsOptions,
 ): Promise<MarkerContent | undefined> {
   const isDamaged = error.kind === 'Corrupt' || error.code === 'OBJECT_NOT_FOUND';
-  return options.readOnly && isDamaged ? ownerOf(store, at, options) : undefined;
+  return mayReadUnmarked(options) && isDamaged ? ownerOf(store, at, options) : undefined;
+}
+
+function mayReadUnmarked({ readOnly, readUnmarked = readOnly }: OpenMirrorsOptions): boolean {
+  return readUnmarked;
 }
 
 /** Whose a place is by its `config`, under an id that is made up. */
@@ -160,7 +165,7 @@ async function ownerOf(
     const range = { offset: 0, length: markerBytesMax };
     const repository = readOwner(await store.get(configKey, { range, signal }));
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- 32 hexadecimal digits
-    const mirror = at.toString(16).padStart(32, '0') as MirrorId;
+    const mirror = at.toString(16).padStart(32, 'f') as MirrorId;
     return { repository, mirror };
   } catch (failure) {
     if (!isVersionsError(failure) || failure.kind === 'Cancelled') throw failure;

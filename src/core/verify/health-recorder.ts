@@ -25,8 +25,8 @@ export class HealthRecorder {
   }
 
   async add({ mirror, object, bad, isDoubtful }: SeenCopy): Promise<void> {
-    // That it could not be read says nothing of the copy.
-    if (bad === 'unreadable' || bad === 'archived' || this.#failed) return;
+    // That it could not be read says nothing of the copy; without a marker, nobody knows whose it is.
+    if (bad === 'unreadable' || bad === 'archived' || this.#failed || mirror.isUnmarked) return;
     const isMissing = bad === 'missing';
     const state = bad === undefined ? 'stored' : isMissing ? 'debt' : 'damaged';
     this.#batch.push({
