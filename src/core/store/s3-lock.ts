@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { VersionsError } from '../errors/index.ts';
 import type { S3Session } from './s3-client.ts';
 import { s3ErrorFrom } from './s3-errors.ts';
@@ -89,4 +90,20 @@ async function bytesOf(
 ): Promise<number | undefined> {
   const answer = await client.send(new sdk.HeadObjectCommand(object), abortable);
   return answer.ContentLength;
+}
+
+/**
+ * What a PUT says about its body besides the hash that is signed. AWS keeps that with the object; of
+ * others, only those that lock ask for one, and some of them know none but MD5: for them alone the
+ * body is hashed once more.
+ */
+export function checksumsOf(
+  { endpoint, lock }: S3Place,
+  sha256: string,
+  body: Uint8Array,
+): { readonly ChecksumSHA256?: string; readonly ContentMD5?: string } {
+  if (endpoint !== undefined && lock === undefined) return {};
+  const ChecksumSHA256 = Buffer.from(sha256, 'hex').toString('base64');
+  if (endpoint === undefined) return { ChecksumSHA256 };
+  return { ChecksumSHA256, ContentMD5: createHash('md5').update(body).digest('base64') };
 }

@@ -32,7 +32,7 @@ import { isBrokenOff, refusalBehind } from './s3-refusal.ts';
 import { isExpired, s3ErrorFrom, statusOf } from './s3-errors.ts';
 import { contentHashOf, isDataPack, isLockedKey } from './s3-keys.ts';
 import { listS3 } from './s3-list.ts';
-import { S3Locks } from './s3-lock.ts';
+import { checksumsOf, S3Locks } from './s3-lock.ts';
 import { parseS3Url, type S3Place } from './s3-url.ts';
 import { objectNotFound, storeReadOnly } from './store-errors.ts';
 import type { FailedCall } from './system-errors.ts';
@@ -107,7 +107,7 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
         ...(conditional && { IfNoneMatch: '*' }),
         ...(isStorageClass(storageClass) &&
           isDataPack(key, body) && { StorageClass: storageClass }),
-        ...this.#checksum(sha256),
+        ...checksumsOf(this.place, sha256, body),
         ...this.#lock(key),
       };
       const aborted = abortable(options.signal);
@@ -256,12 +256,6 @@ export class S3Store implements ObjectStore, VersionedStore, LockingStore, Thawi
 
   #input(key: string): { readonly Bucket: string; readonly Key: string } {
     return { Bucket: this.place.bucket, Key: this.place.prefix + key };
-  }
-
-  /** AWS keeps the hash with the object; of others, only those that lock ask for one. */
-  #checksum(sha256: string): { readonly ChecksumSHA256?: string } {
-    if (this.place.endpoint !== undefined && this.place.lock === undefined) return {};
-    return { ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') };
   }
 
   #lock(key: string) {
