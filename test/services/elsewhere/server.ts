@@ -28,6 +28,9 @@ if (endpoint === '' || accessKeyId === '' || secretAccessKey === '') {
   );
 }
 
+/** A server of tables, if one is to be tried out too. */
+export const dynamodb: string | undefined = env['VERSIONS_TEST_DYNAMODB'];
+
 export const credentials: StoreCredentials = {
   kind: 'keys',
   load: async () => ({ accessKeyId, secretAccessKey }),
