@@ -280,7 +280,11 @@ describe('mirror remove', () => {
     rmSync(machine.path('three'), { recursive: true });
     expect(codeOf(await json('mirror', 'remove', 'three'))).toBe('COPIES_TOO_FEW');
     const given = await json('mirror', 'remove', 'three', '--lost');
-    expect(given).toMatchObject({ code: 21, summary: { lost: 1, belowMin: 1 } });
+    expect(given).toMatchObject({
+      code: 21,
+      summary: { lost: 1, belowMin: 1, mirrorsMin: 1, mirrorsMinBefore: 2, lowers: false },
+    });
+    expect(given.stdout).toContain('1 mirror must hold an object');
     expect((await json('verify')).code).toBe(21);
     expect((await json('status')).code).toBe(21);
     expect((await machine.run(['backup', 'data'])).code).toBe(0);

@@ -75,8 +75,14 @@ function editsOf(mirror: MirrorConfig | undefined, plan: RemovalPlan): readonly 
 }
 
 function tell({ output }: Session, name: string, plan: RemovalPlan): void {
-  const { lowers, mirrorsMin, belowMin, nowhere } = plan;
+  const { lowers, mirrorsMin, mirrorsMinBefore: before, belowMin, nowhere } = plan;
   if (lowers) output.note(`mirrors-min is lowered to ${mirrorsMin}`);
+  else if (mirrorsMin < before) {
+    const mirrors = formatCounted(mirrorsMin, 'mirror');
+    output.note(
+      `from now on ${mirrors} must hold an object before it counts as stored, not ${before}`,
+    );
+  }
   if (belowMin > 0) {
     const objects = formatCounted(belowMin, 'object');
     output.note(`${objects} will be on fewer than ${mirrorsMin} of the mirrors that are here`);

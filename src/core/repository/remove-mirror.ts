@@ -24,6 +24,8 @@ export interface RemovalPlan {
   readonly id: MirrorId | undefined;
   /** How many mirrors must store an object from then on. */
   readonly mirrorsMin: number;
+  /** How many did while it was one of them. */
+  readonly mirrorsMinBefore: number;
   /** `mirrors-min` is configured and must be lowered to that. */
   readonly lowers: boolean;
   /** Objects that are on fewer of the mirrors here than that. */
@@ -48,6 +50,7 @@ export async function planRemoval(
   const lowers = configured !== undefined && configured > left;
   if (left === 0 || (lowers && !lost)) throw mirrorsTooFew(left, configured ?? 1);
   const mirrorsMin = mirrorsMinOf(lowers ? left : configured, left);
+  const mirrorsMinBefore = mirrorsMinOf(configured, left + 1);
   const copies = await countCopies(repository, signal);
   const counts = [...copies.values()];
   const belowMin = counts.filter((count) => count < mirrorsMin).length;
@@ -56,7 +59,7 @@ export async function planRemoval(
   const nowhere = [...copies]
     .filter(([key, count]) => count === 0 && parseEntryKey(key) === undefined)
     .map(([key]) => key);
-  return { id, mirrorsMin, lowers, belowMin, nowhere };
+  return { id, mirrorsMin, mirrorsMinBefore, lowers, belowMin, nowhere };
 }
 
 /** Enters in the journal that the mirror is none any more. What lies there is left alone. */
