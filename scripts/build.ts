@@ -17,7 +17,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
@@ -25,7 +25,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 const stampFile = join(dist, '.build-stamp');
 /** What is started or imported from outside. */
-const entries = ['cli/main', 'core/index', 'core/workers/worker-main'] as const;
+const entries = [
+  'cli/main',
+  'core/index',
+  'core/verify/hash-worker',
+  'core/workers/worker-main',
+] as const;
+/** What threads run is named by what starts them, as a neighbour of the file that it is in. */
+const threadEntry = /\/(?:hash-worker|worker-main)$/;
 
 interface BuildOptions {
   /** Compile even if nothing changed. */
@@ -99,9 +106,8 @@ async function bundle(compiled: string, bundled: string): Promise<void> {
   await build.write({
     dir: bundled,
     format: 'esm',
-    // The pool of workers names what its threads run as a neighbour of the file that it is in.
     entryFileNames: ({ name }) =>
-      name.endsWith('/worker-main') ? 'chunks/worker-main.js' : '[name].js',
+      threadEntry.test(name) ? `chunks/${basename(name)}.js` : '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
   });
   await build.close();

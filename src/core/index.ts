@@ -122,6 +122,7 @@ export {
 export {
   decodeWork,
   encodeWork,
+  HashThreads,
   judgeFor,
   messageCopiesMax,
   planVerification,

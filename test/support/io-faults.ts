@@ -18,6 +18,17 @@ const faults = JSON.parse(new URL(import.meta.url).searchParams.get('faults') ??
 }[];
 const paths = new Map<number, string>();
 
+/** A thread may read what another one has opened. */
+function pathOf(fd: unknown): string | undefined {
+  const known = paths.get(Number(fd));
+  if (known !== undefined) return known;
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${Number(fd)}`);
+  } catch {
+    return undefined;
+  }
+}
+
 function isFaulty(path: unknown, kind: Kind): boolean {
   const text = typeof path === 'string' || Buffer.isBuffer(path) ? path.toString() : '';
   return faults.some((fault) => fault.calls.includes(kind) && new RegExp(fault.path).test(text));
@@ -70,12 +81,12 @@ for (const name of ['readdirSync', 'opendirSync', 'readFileSync']) {
 }
 for (const [name, kind] of byDescriptor) {
   wrap(module, `${name}Sync`, (inner) => (...args) => {
-    assertWell(paths.get(Number(args[0])), kind);
+    assertWell(pathOf(args[0]), kind);
     return inner(...args);
   });
   wrap(module, name, (inner) => (...args) => {
     try {
-      assertWell(paths.get(Number(args[0])), kind);
+      assertWell(pathOf(args[0]), kind);
     } catch (error) {
       const done = args.pop() as Call;
       return void setImmediate(() => done(error));

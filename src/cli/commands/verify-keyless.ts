@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import {
   type Catalog,
+  HashThreads,
   isVersionsError,
   type KeylessSummary,
   openCatalog,
@@ -27,6 +28,7 @@ export async function runKeyless(session: Session): Promise<CommandResult> {
   session.showProgress();
   const level = levelOption(session);
   const { clock, signal } = context;
+  await using threads = new HashThreads(context.threads);
   const summary = await verifyKeyless(places, {
     level,
     subset: subsetOption(session),
@@ -40,6 +42,7 @@ export async function runKeyless(session: Session): Promise<CommandResult> {
         }
       : undefined,
     ledger: catalog?.ledger,
+    threads,
     by: thisHost(),
     // Without a catalog, this output is all that tells of it.
     onEvent: catalog === undefined ? (event) => showHealed(event, output) : undefined,

@@ -1,10 +1,11 @@
-import type { Clock, ObjectHash } from '../base/index.ts';
+import type { Clock } from '../base/index.ts';
 import type { Ledger } from '../catalog/index.ts';
 import { VersionsError } from '../errors/index.ts';
 import { decodeConfig, decodeMarker, parseObjectName } from '../format/index.ts';
 import { MirrorSet, type Place } from '../mirror/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import {
+  type HashThreads,
   HealthRecorder,
   judgeFor,
   KnownCopies,
@@ -27,8 +28,8 @@ export interface KeylessOptions {
   readonly heal?: (HealChoice & KeylessHealOptions) | undefined;
   readonly ledger?: Ledger | undefined;
   readonly idOf?: MarkerOptions['idOf'];
-  /** The SHA-256 of bytes, which it may take; default: computed here. */
-  readonly hash?: ((bytes: Uint8Array) => ObjectHash | Promise<ObjectHash>) | undefined;
+  /** What objects are hashed by; without, all is done here. */
+  readonly threads?: HashThreads | undefined;
   /** Told of what was healed, for places without a ledger to note it in. */
   readonly onEvent?: HealOptions['onEvent'];
   readonly monitor: Monitor;
@@ -110,17 +111,21 @@ export async function verifyKeyless(
 const oneMirror = 'There is one mirror only: what is damaged in it can only be mended from itself';
 
 async function verify(mirrors: MirrorSet, options: KeylessOptions): Promise<VerifyMirrorsResult> {
-  const { ledger, clock, monitor, signal, level } = options;
+  const { ledger, clock, monitor, signal, level, threads } = options;
   const now = clock.now();
   const known = await KnownCopies.read(ledger, now);
   const recorder =
     ledger && new HealthRecorder(ledger, now, ({ message }) => monitor.note(message));
   const repository = mirrors.repositoryId;
-  const judge = judgeFor({ repository, hash: options.hash });
+  const judge = judgeFor({
+    repository,
+    hash: threads && ((bytes) => threads.hashBytes(bytes)),
+  });
   monitor.at('verifying');
   const result = await verifyMirrors(mirrors.mirrors, undefined, {
     level,
     judge,
+    hasher: threads,
     select: (objects) => selectCopies(objects, mirrors.mirrors, { ...options, known, now }),
     isSuspect: ({ key }, { id }) => known.isSuspect(key, id),
     onCopy: (seen) => recorder?.add(seen),

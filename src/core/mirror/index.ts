@@ -40,7 +40,10 @@ export { mirrorsMinOf } from './open-mirrors.ts';
 export type { Debt, Settled, Stored } from './quorum-write.ts';
 export { thawObject } from './thaw-object.ts';
 export {
+  digestIn,
+  type FileHasher,
   type LockingStore,
+  type ObjectDigest,
   type ObjectInfo,
   type ObjectStore,
   type Thaw,

@@ -2,8 +2,11 @@ import { type Clock, packBytesMax } from '../base/index.ts';
 import type { VersionsError } from '../errors/index.ts';
 import {
   type CallOptions,
+  digestIn,
+  type FileHasher,
   ForwardingStore,
   type GetOptions,
+  type ObjectDigest,
   type ObjectInfo,
   type ObjectStore,
   type PutOptions,
@@ -42,6 +45,17 @@ export class TimeLimitedStore extends ForwardingStore {
     const bytes = options.range?.length ?? 0;
     return this.#limit({ what: key, bytes, signal: options.signal }, (signal) =>
       this.inner.get(key, { ...options, signal }),
+    );
+  }
+
+  /** See `digestIn`. */
+  digest(
+    key: string,
+    hasher: FileHasher,
+    options: CallOptions = {},
+  ): Promise<ObjectDigest | undefined> {
+    return this.#limit({ what: key, signal: options.signal }, (signal) =>
+      digestIn(this.inner, key, hasher, { ...options, signal }),
     );
   }
 

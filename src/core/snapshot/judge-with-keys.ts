@@ -1,14 +1,14 @@
-import type { ObjectHash } from '../base/index.ts';
 import { isVersionsError } from '../errors/index.ts';
 import { decodeConfig } from '../format/index.ts';
 import type { Repository } from '../repository/index.ts';
-import { type Judge, judgeFor } from '../verify/index.ts';
-import type { WorkerPool } from '../workers/index.ts';
+import { type HashThreads, type Judge, judgeFor } from '../verify/index.ts';
 
-/** As anybody judges, and the MAC of `config` is checked too. With a pool the bytes move to it. */
-export function judgeWithKeys(repository: Repository, pool?: WorkerPool): Judge {
-  const hash = pool && ((object: Uint8Array): Promise<ObjectHash> => hashIn(pool, object));
-  const judge = judgeFor({ repository: repository.id, hash });
+/** As anybody judges, and the MAC of `config` is checked too. Threads that hash take the bytes. */
+export function judgeWithKeys(repository: Repository, threads?: HashThreads): Judge {
+  const judge = judgeFor({
+    repository: repository.id,
+    hash: threads && ((bytes) => threads.hashBytes(bytes)),
+  });
   return async (key, bytes, mirror) => {
     const verdict = await judge(key, bytes, mirror);
     if (verdict !== undefined || key !== 'config') return verdict;
@@ -23,10 +23,11 @@ export function judgeWithKeys(repository: Repository, pool?: WorkerPool): Judge 
   };
 }
 
-async function hashIn(pool: WorkerPool, object: Uint8Array): Promise<ObjectHash> {
-  // Stores give every object in memory of its own, so it moves.
-  const { buffer } = object;
-  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === object.byteLength;
-  const task = { type: 'hash', bytes: object } as const;
-  return (await pool.run(task, object.byteLength, isWhole ? [buffer] : [])).hash;
+/** Beyond so many bytes, a thread for each processor is worth its start. */
+const manyBytes = 512 * 1024 * 1024;
+
+/** Each hashes 2 GB/s, while trees are walked here: for few bytes, half of the processors do. */
+export function hashThreadCount({ mirrors, state, threads }: Repository): number {
+  const bytes = state.packs.bytes * mirrors.mirrors.length;
+  return bytes > manyBytes ? threads : Math.ceil(threads / 2);
 }

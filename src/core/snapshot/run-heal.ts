@@ -22,8 +22,15 @@ import {
   type Context,
   type Repository,
 } from '../repository/index.ts';
-import { HealthRecorder, KnownCopies, verifyMirrors, type VerifyLevel } from '../verify/index.ts';
-import { judgeWithKeys } from './judge-with-keys.ts';
+import {
+  HashThreads,
+  HealthRecorder,
+  KnownCopies,
+  verifyMirrors,
+  type VerifyLevel,
+  type VerifyMirrorsResult,
+} from '../verify/index.ts';
+import { hashThreadCount, judgeWithKeys } from './judge-with-keys.ts';
 import { type Salvaged, salvagePacks } from './salvage-packs.ts';
 import { findLosses, supersededPacks } from './structure-losses.ts';
 
@@ -64,7 +71,7 @@ export async function runHeal(
   context: Context,
 ): Promise<HealSummary> {
   const { clock, monitor, signal } = context;
-  const { mirrors, catalog } = repository;
+  const { catalog } = repository;
   assertMirrorsHere(repository, [options.from, options.mirror]);
   const began = clock.elapsed();
   const now = clock.now();
@@ -73,21 +80,12 @@ export async function runHeal(
     ? undefined
     : new HealthRecorder(catalog.ledger, now, ({ message }) => monitor.note(message));
   const superseded = await findSuperseded(repository, options, context);
-  monitor.at('verifying');
-  const result = await verifyMirrors(
-    mirrors.mirrors,
-    (await expectedObjects(repository)).filter(({ key }) => !superseded.has(key)),
-    {
-      level: options.level,
-      judge: judgeWithKeys(repository),
-      isSuspect: ({ key }, { id }) => known.isSuspect(key, id),
-      onCopy: (seen) => recorder?.add(seen),
-      // Whether it can be mended is seen by mending it.
-      canMend: async () => true,
-      monitor,
-      signal,
-    },
-  );
+  const result = await look(repository, superseded, {
+    ...context,
+    level: options.level,
+    known,
+    recorder,
+  });
   await recorder?.flush();
   const plan = planHeal(result, options);
   await options.onPlan?.(plan);
@@ -110,6 +108,38 @@ export async function runHeal(
     salvaged,
     durationMs: Math.round(clock.elapsed() - began),
   };
+}
+
+/** Verifies what is there; with threads, which end before anything is mended. */
+async function look(
+  repository: Repository,
+  superseded: ReadonlySet<string>,
+  {
+    level,
+    known,
+    recorder,
+    monitor,
+    signal,
+  }: Context & {
+    readonly level: VerifyLevel;
+    readonly known: KnownCopies;
+    readonly recorder: HealthRecorder | undefined;
+  },
+): Promise<VerifyMirrorsResult> {
+  const expected = (await expectedObjects(repository)).filter(({ key }) => !superseded.has(key));
+  await using threads = new HashThreads(hashThreadCount(repository));
+  monitor.at('verifying');
+  return await verifyMirrors(repository.mirrors.mirrors, expected, {
+    level,
+    judge: judgeWithKeys(repository, threads),
+    hasher: threads,
+    isSuspect: ({ key }, { id }) => known.isSuspect(key, id),
+    onCopy: (seen) => recorder?.add(seen),
+    // Whether it can be mended is seen by mending it.
+    canMend: async () => true,
+    monitor,
+    signal,
+  });
 }
 
 /** A name that is mistyped must not look as if no mirror had a good copy. */

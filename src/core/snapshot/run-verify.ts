@@ -9,6 +9,7 @@ import {
 } from '../repository/index.ts';
 import {
   type ExpectedObject,
+  HashThreads,
   HealthRecorder,
   judgeFor,
   KnownCopies,
@@ -18,8 +19,7 @@ import {
   verifyMirrors,
   type VerifyMirrorsResult,
 } from '../verify/index.ts';
-import type { WorkerPool } from '../workers/index.ts';
-import { judgeWithKeys } from './judge-with-keys.ts';
+import { hashThreadCount, judgeWithKeys } from './judge-with-keys.ts';
 import { type SampleResult, sampleRestore } from './sample-restore.ts';
 import {
   findLosses,
@@ -70,11 +70,10 @@ export async function runVerify(
   const { mirrors, state } = repository;
   context.monitor.at('verifying');
   await repository.loadIndex(context.signal);
-  // Trees are walked here while the workers hash, each 2 GB/s: to start more takes longer.
-  await using pool = repository.startWorkers({ threads: Math.ceil(repository.threads / 2) });
+  await using threads = new HashThreads(hashThreadCount(repository));
   const walk = level === 'quick' ? Promise.resolve(noLosses) : findLosses(repository, context);
   const [result, found] = await Promise.all([
-    verify({ repository, pool, walk }, options, context),
+    verify({ repository, threads, walk }, options, context),
     walk,
   ]);
   const isPack = (key: string): boolean => key.startsWith('packs/');
@@ -110,11 +109,11 @@ function noteUnknown({ archivedPacks }: Repository, { monitor }: Context): numbe
 async function verify(
   {
     repository,
-    pool,
+    threads,
     walk,
   }: {
     readonly repository: Repository;
-    readonly pool: WorkerPool;
+    readonly threads: HashThreads;
     readonly walk: Promise<Losses>;
   },
   options: VerifyOptions,
@@ -133,7 +132,8 @@ async function verify(
   const sources = { repository: id, mirrors: mirrors.mirrors, judge: judgeFor({ repository: id }) };
   const result = await verifyMirrors(chosen, expected, {
     level: options.level,
-    judge: judgeWithKeys(repository, pool),
+    judge: judgeWithKeys(repository, threads),
+    hasher: threads,
     select: (objects) => selectCopies(objects, chosen, { ...options, known, now }),
     onCopy: (seen) => recorder.add(seen),
     canMend: mendable({ ...sources, signal }),

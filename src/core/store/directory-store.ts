@@ -4,6 +4,7 @@ import { type Clock, packBytesMax, type Random, systemRandom, toHex } from '../b
 import { assert, systemErrorCode, type VersionsError } from '../errors/index.ts';
 import { clampRange, partsBytes } from './byte-range.ts';
 import { throwIfAborted } from './cancel.ts';
+import type { FileHasher, ObjectDigest } from './digest.ts';
 import { DirectoryRoot, parentOf } from './directory-root.ts';
 import { walkObjects, walkTemporaries } from './directory-walk.ts';
 import { temporaryPrefix, writeDurably } from './durable-file.ts';
@@ -91,22 +92,20 @@ export class DirectoryStore implements ObjectStore {
   }
 
   async get(key: string, options: GetOptions = {}): Promise<Uint8Array> {
-    assertObjectKey(key);
-    return this.#call({ action: 'read', key }, options.signal, async () => {
-      try {
-        await this.#root.checkBelow(parentOf(key));
-        // Not blocking: to open a FIFO for reading would wait for a writer for ever.
-        const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-        await using handle = await open(this.#root.absolute(key), flags);
-        return await this.#read(handle, key, options);
-      } catch (error) {
-        if (isMissing(error)) {
-          await this.#root.check();
-          throw objectNotFound(key, this.#root.path, error);
-        }
-        if (notAFile.has(systemErrorCode(error) ?? '')) throw this.#unreadable(key);
-        throw error;
-      }
+    return this.#withFile(key, options.signal, (handle, size) =>
+      this.#read(handle, { key, size, options }),
+    );
+  }
+
+  /** See `digestIn`. */
+  async digest(
+    key: string,
+    hasher: FileHasher,
+    options: CallOptions = {},
+  ): Promise<ObjectDigest | undefined> {
+    return this.#withFile(key, options.signal, async (handle, size) => {
+      this.#assertObjectBytes(key, size, size);
+      return hasher.hashFile(handle.fd, size);
     });
   }
 
@@ -223,14 +222,44 @@ export class DirectoryStore implements ObjectStore {
     if (!result.stored) throw objectExists(key, this.#root.path);
   }
 
-  async #read(handle: FileHandle, key: string, options: GetOptions): Promise<Uint8Array> {
-    const found = await handle.stat();
-    if (found.isDirectory()) throw objectNotFound(key, this.#root.path);
-    if (!found.isFile()) throw this.#unreadable(key);
-    const { offset, length } = clampRange(options.range, found.size);
-    if (length > packBytesMax) {
-      throw objectUnreadable(key, this.#root.path, `larger than any object (${found.size} bytes)`);
-    }
+  /** Opens what lies under the key, if it is a regular file, and tells its length. */
+  async #withFile<T>(
+    key: string,
+    signal: AbortSignal | undefined,
+    work: (handle: FileHandle, size: number) => Promise<T>,
+  ): Promise<T> {
+    assertObjectKey(key);
+    return this.#call({ action: 'read', key }, signal, async () => {
+      try {
+        await this.#root.checkBelow(parentOf(key));
+        // Not blocking: to open a FIFO for reading would wait for a writer for ever.
+        const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+        await using handle = await open(this.#root.absolute(key), flags);
+        const found = await handle.stat();
+        if (found.isDirectory()) throw objectNotFound(key, this.#root.path);
+        if (!found.isFile()) throw this.#unreadable(key);
+        return await work(handle, found.size);
+      } catch (error) {
+        if (isMissing(error)) {
+          await this.#root.check();
+          throw objectNotFound(key, this.#root.path, error);
+        }
+        if (notAFile.has(systemErrorCode(error) ?? '')) throw this.#unreadable(key);
+        throw error;
+      }
+    });
+  }
+
+  async #read(
+    handle: FileHandle,
+    {
+      key,
+      size,
+      options,
+    }: { readonly key: string; readonly size: number; readonly options: GetOptions },
+  ): Promise<Uint8Array> {
+    const { offset, length } = clampRange(options.range, size);
+    this.#assertObjectBytes(key, length, size);
     const bytes = new Uint8Array(length);
     let filled = 0;
     while (filled < length) {
@@ -241,6 +270,12 @@ export class DirectoryStore implements ObjectStore {
       filled += bytesRead;
     }
     return bytes;
+  }
+
+  /** Nobody reads more at once than any object has. */
+  #assertObjectBytes(key: string, wanted: number, size: number): void {
+    if (wanted <= packBytesMax) return;
+    throw objectUnreadable(key, this.#root.path, `larger than any object (${size} bytes)`);
   }
 
   #assertWritable(): void {

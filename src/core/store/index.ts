@@ -21,6 +21,7 @@ export {
 } from './abilities.ts';
 export { CappedStore } from './capped-store.ts';
 export { cancelled, raceAbort, throwIfAborted } from './cancel.ts';
+export { digestIn, type FileHasher, type ObjectDigest } from './digest.ts';
 export {
   DirectoryStore,
   type DirectoryStoreOptions,

@@ -8,6 +8,7 @@
  */
 export { eachAtOnce } from './each-at-once.ts';
 export { sortedByKey, type ExpectedObject } from './expected-objects.ts';
+export { HashThreads } from './hash-threads.ts';
 export { HealthRecorder } from './health-recorder.ts';
 export { judgeFor, type Judge, type Verdict } from './judge.ts';
 export { listMirror, type ListedMirror } from './list-mirror.ts';

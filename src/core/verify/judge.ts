@@ -31,9 +31,13 @@ export function judgeFor(options: JudgeOptions): Judge {
   return async (key, bytes, mirror) => {
     const name = parseObjectName(key);
     if (name?.hash === undefined) return clearVerdict(key, bytes, { name, repository, mirror });
-    const found = await hash(bytes);
-    return found === name.hash ? undefined : `Its bytes have the SHA-256 ${found}`;
+    return hashVerdict(name.hash, await hash(bytes));
   };
+}
+
+/** Judges an object by the SHA-256 in its name, once that of its bytes is known. */
+export function hashVerdict(wanted: ObjectHash, found: ObjectHash): Verdict {
+  return found === wanted ? undefined : `Its bytes have the SHA-256 ${found}`;
 }
 
 /** `config` and `mirror` carry their hash inside, and must be this repository's and mirror's. */

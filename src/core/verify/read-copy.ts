@@ -1,7 +1,8 @@
 import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
-import type { Mirror } from '../mirror/index.ts';
+import { parseObjectName } from '../format/index.ts';
+import { digestIn, type FileHasher, type Mirror } from '../mirror/index.ts';
 import type { FindingKind } from '../monitor/index.ts';
-import type { Judge } from './judge.ts';
+import { hashVerdict, type Judge } from './judge.ts';
 
 /** What reading a copy gave. */
 export interface ReadCopy {
@@ -22,23 +23,59 @@ export interface BadRead {
   readonly bytes?: Uint8Array | undefined;
 }
 
+/** How copies are read whose bytes nobody needs afterwards. */
+export interface CheckOptions {
+  readonly judge: Judge;
+  /** Hashes them where they lie, if the mirror's store lets it. */
+  readonly hasher?: FileHasher | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Reads the copy of an object in one mirror and judges it. A bad read is only a suspicion, because
  * cables and memory fail too: the copy is bad if a second read, over a fresh connection, agrees. Throws only what says
  * nothing about the copy: `Cancelled`, and faults of the program.
  */
-export async function readCopy(
+export function readCopy(
   mirror: Mirror,
   key: string,
   judge: Judge,
   signal?: AbortSignal,
 ): Promise<ReadCopy> {
-  const first = await readOnce(mirror, key, judge, { signal });
+  return readTwice((isFresh) => readOnce(mirror, key, judge, { signal, isFresh }));
+}
+
+/** The same for somebody who only wants to know whether the copy is good. */
+export function checkCopy(
+  mirror: Mirror,
+  key: string,
+  { judge, hasher, signal }: CheckOptions,
+): Promise<Omit<ReadCopy, 'good'>> {
+  return readTwice(async (isFresh) => {
+    const options = { signal, isFresh };
+    const hashed = hasher && (await hashOnce(mirror, key, hasher, options));
+    return hashed ?? readOnce(mirror, key, judge, options);
+  });
+}
+
+interface Look {
+  readonly bytes?: Uint8Array;
+  readonly byteLength?: number;
+  readonly bad?: Omit<BadRead, 'bytes'>;
+}
+
+interface LookOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly isFresh: boolean;
+}
+
+async function readTwice(look: (isFresh: boolean) => Promise<Look>): Promise<ReadCopy> {
+  const first = await look(false);
   const { byteLength: bytesRead = 0 } = first;
   if (first.bad === undefined) return { good: first.bytes, bytesRead };
   // An archive says the same twice.
   if (first.bad.kind === 'archived') return { bad: first.bad, bytesRead };
-  const second = await readOnce(mirror, key, judge, { signal, isFresh: true });
+  const second = await look(true);
   const bothRead = bytesRead + (second.byteLength ?? 0);
   const { bad, bytes } = second;
   if (bad === undefined) return { good: bytes, doubt: first.bad.detail, bytesRead: bothRead };
@@ -49,24 +86,46 @@ async function readOnce(
   mirror: Mirror,
   key: string,
   judge: Judge,
-  options: { readonly signal?: AbortSignal | undefined; readonly isFresh?: boolean },
-): Promise<{
-  readonly bytes?: Uint8Array;
-  readonly byteLength?: number;
-  readonly bad?: Omit<BadRead, 'bytes'>;
-}> {
+  options: LookOptions,
+): Promise<Look> {
   let bytes: Uint8Array;
   try {
     bytes = await mirror.store.get(key, options);
   } catch (error) {
-    if (isVersionsError(error, 'Cancelled', 'Internal') || options.signal?.aborted) throw error;
-    return { bad: { kind: kindOfError(error), detail: errorMessage(error) } };
+    return failedLook(error, options);
   }
   // Before the judge has them: it may take their memory.
   const { byteLength } = bytes;
   const verdict = await judge(key, bytes, mirror);
   if (verdict === undefined) return { bytes, byteLength };
   return { bytes, byteLength, bad: { kind: 'corrupt', detail: verdict } };
+}
+
+/** Undefined where more than a hash is needed, or the store wants to be asked for the bytes. */
+async function hashOnce(
+  { store }: Mirror,
+  key: string,
+  hasher: FileHasher,
+  options: LookOptions,
+): Promise<Look | undefined> {
+  const wanted = parseObjectName(key)?.hash;
+  if (wanted === undefined) return undefined;
+  try {
+    const digest = await digestIn(store, key, hasher, options);
+    if (digest === undefined) return undefined;
+    const verdict = hashVerdict(wanted, digest.hash);
+    const byteLength = digest.bytes;
+    return verdict === undefined
+      ? { byteLength }
+      : { byteLength, bad: { kind: 'corrupt', detail: verdict } };
+  } catch (error) {
+    return failedLook(error, options);
+  }
+}
+
+function failedLook(error: unknown, { signal }: LookOptions): Look {
+  if (isVersionsError(error, 'Cancelled', 'Internal') || signal?.aborted) throw error;
+  return { bad: { kind: kindOfError(error), detail: errorMessage(error) } };
 }
 
 /** What a failed read says of the copy. */

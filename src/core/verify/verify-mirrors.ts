@@ -1,12 +1,12 @@
 import type { ObjectHash } from '../base/index.ts';
 import { parseObjectName } from '../format/index.ts';
-import { markerKey, type Mirror } from '../mirror/index.ts';
+import { type FileHasher, markerKey, type Mirror } from '../mirror/index.ts';
 import type { Finding, FindingKind, Monitor } from '../monitor/index.ts';
 import { eachAtOnce } from './each-at-once.ts';
 import { expectedByLists, type ExpectedObject, isOurs } from './expected-objects.ts';
 import type { Judge } from './judge.ts';
 import { listMirror, type ListedMirror } from './list-mirror.ts';
-import { readCopy } from './read-copy.ts';
+import { checkCopy } from './read-copy.ts';
 import { staleFinding } from './stale-mirror.ts';
 
 export type VerifyLevel = 'quick' | 'structure' | 'data';
@@ -16,6 +16,8 @@ export interface VerifyMirrorsOptions {
   readonly level: VerifyLevel;
   /** Says whether bytes are the object. */
   readonly judge: Judge;
+  /** Reads copies whose bytes need not come here; without one, all come. */
+  readonly hasher?: FileHasher | undefined;
   /** Which packs are read at level `data`, once it is known what there must be; all by default. */
   readonly select?: ((objects: readonly ExpectedObject[]) => Wanted | undefined) | undefined;
   /** Copies that are to be read whatever the level, by mirror and key: somebody suspects them. */
@@ -179,7 +181,7 @@ async function verifyMirror(
   await eachAtOnce(present, readsAtOnce, async (object) => {
     options.signal?.throwIfAborted();
     if (!mustRead(object, mirror)) return;
-    const read = await readCopy(mirror, object.key, options.judge, options.signal);
+    const read = await checkCopy(mirror, object.key, options);
     bytesRead += read.bytesRead;
     options.monitor.count('objectsDone', 1);
     options.monitor.count('bytesDone', read.bytesRead);

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ByteString, ObjectHash, PackName, RepositoryId, System } from '../base/index.ts';
+import type { ByteString, PackName, RepositoryId, System } from '../base/index.ts';
 import type { WorkerKeys } from '../crypto/index.ts';
 import type { ErrorKind } from '../errors/index.ts';
 import type { Xattr } from '../format/index.ts';
@@ -231,25 +231,13 @@ export interface CompareResult {
   readonly matches: Uint8Array;
 }
 
-/** The SHA-256 of an object's bytes. */
-export interface HashTask {
-  readonly type: 'hash';
-  readonly bytes: Uint8Array;
-}
-
-export interface HashResult {
-  readonly type: 'hash';
-  readonly hash: ObjectHash;
-}
-
 export type WorkerTask =
   | StoreFilesTask
   | StoreBlockTask
   | StoreBytesTask
   | FlushTask
   | RestoreTask
-  | CompareTask
-  | HashTask;
+  | CompareTask;
 
 export type WorkerResult =
   | StoreFilesResult
@@ -257,8 +245,7 @@ export type WorkerResult =
   | StoreBytesResult
   | FlushResult
   | RestoreResult
-  | CompareResult
-  | HashResult;
+  | CompareResult;
 
 /** The result that belongs to a task. */
 export type ResultOf<T extends WorkerTask> = Extract<WorkerResult, { type: T['type'] }>;

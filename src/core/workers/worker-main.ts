@@ -2,7 +2,6 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { systemRandom } from '../base/index.ts';
 import { chunkerParamsOf, createGearTable } from '../chunking/index.ts';
 import { RepositoryKeys } from '../crypto/index.ts';
-import { objectHashOf } from '../format/index.ts';
 import { assert, errorMessage, isVersionsError, VersionsError } from '../errors/index.ts';
 import { compareFiles } from './compare-files.ts';
 import { ChunkList, ChunkStore } from './chunk-store.ts';
@@ -68,10 +67,8 @@ class WorkerState {
         return { type: 'flush' };
       case 'restore':
         return this.#restoring(task.settings).run(task);
-      case 'compare':
-        return compareFiles(task, this.#restoring(task.settings).target, this.#keys);
       default:
-        return { type: 'hash', hash: objectHashOf(task.bytes) };
+        return compareFiles(task, this.#restoring(task.settings).target, this.#keys);
     }
   }
 

@@ -7,7 +7,7 @@ import { seededBytes } from '../../../test/support/seeded-random.ts';
 import { testKeys } from '../../../test/support/test-keys.ts';
 import { toHex } from '../base/index.ts';
 import { joinPath, lstatIfExists } from '../files/index.ts';
-import { decodeEntry, decodeListPage, objectHashOf, type TreeEntry } from '../format/index.ts';
+import { decodeEntry, decodeListPage, type TreeEntry } from '../format/index.ts';
 import type { SealedPack, StoreFilesTask } from './protocol.ts';
 import { SharedIndex } from './shared-index.ts';
 import { stateOf } from './store-files.ts';
@@ -261,8 +261,10 @@ describe('packs that are not stored yet', () => {
 });
 
 describe('a failure', () => {
-  const hashTask = (content: string) =>
-    ({ type: 'hash', bytes: new Uint8Array(Buffer.from(content)) }) as const;
+  const storeTask = (content: string) =>
+    ({ type: 'store-bytes', bytes: new Uint8Array(Buffer.from(content)), last: true }) as const;
+  const idOf = (content: string): Uint8Array =>
+    new Uint8Array(world.keys.ids.idOf(0, Buffer.from(content)));
 
   it('of one task rejects that task, with its code, and no other', async () => {
     await using pool = createPool({ threads: 1 });
@@ -288,20 +290,20 @@ describe('a failure', () => {
       },
       1,
     );
-    const before = pool.run(hashTask('a'), 1);
+    const before = pool.run(storeTask('a'), 1);
     await expect(restore).rejects.toMatchObject({ name: 'VersionsError', kind: 'Source' });
-    expect((await before).hash).toBe(objectHashOf(Buffer.from('a')));
-    expect((await pool.run(hashTask('b'), 1)).hash).toBe(objectHashOf(Buffer.from('b')));
+    expect((await before).ids).toEqual(idOf('a'));
+    expect((await pool.run(storeTask('b'), 1)).ids).toEqual(idOf('b'));
   });
 
   it('that nobody thought of is told as Internal', async () => {
     await using pool = createPool({ threads: 1 });
-    const broken = { type: 'hash', bytes: 5 } as unknown as ReturnType<typeof hashTask>;
+    const broken = { type: 'store-bytes', bytes: 5 } as unknown as ReturnType<typeof storeTask>;
     await expect(pool.run(broken, 1)).rejects.toMatchObject({
       kind: 'Internal',
       code: 'WORKER_FAILED',
     });
-    expect((await pool.run(hashTask('b'), 1)).hash).toBe(objectHashOf(Buffer.from('b')));
+    expect((await pool.run(storeTask('b'), 1)).ids).toEqual(idOf('b'));
   });
 
   it('of a thread rejects everything under way and everything after', async () => {
@@ -314,15 +316,15 @@ describe('a failure', () => {
       index: SharedIndex.create().handle,
     };
     await using pool = new WorkerPool({ threads: 2, setup });
-    const tasks = ['a', 'b', 'c'].map((content) => pool.run(hashTask(content), 1));
+    const tasks = ['a', 'b', 'c'].map((content) => pool.run(storeTask(content), 1));
     for (const task of tasks)
       await expect(task).rejects.toMatchObject({ kind: 'Internal', code: 'WORKER_FAILED' });
-    await expect(pool.run(hashTask('d'), 1)).rejects.toMatchObject({ code: 'WORKER_FAILED' });
+    await expect(pool.run(storeTask('d'), 1)).rejects.toMatchObject({ code: 'WORKER_FAILED' });
   });
 
   it('is what a task gets that the pool did not wait for', async () => {
     const pool = createPool({ threads: 1 });
-    const tasks = Array.from({ length: 20 }, () => pool.run(hashTask('a'.repeat(mebibyte)), 1));
+    const tasks = Array.from({ length: 20 }, () => pool.run(storeTask('a'.repeat(mebibyte)), 1));
     const settled = Promise.allSettled(tasks);
     await pool[Symbol.asyncDispose]();
     const left = (await settled).filter(({ status }) => status === 'rejected');
