@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { exitErrorIn, Machine, type Outcome, outcomeOf } from '../../cli/machine.ts';
 import { seededBytes } from '../../support/seeded-random.ts';
+import { shiftedClock } from '../../support/shifted-clock.ts';
 import { SlowProxy } from '../../support/slow-proxy.ts';
 import { treeImage } from '../../support/tree-image.ts';
 import { Buckets, endpoint, environment, urlOf } from './server.ts';
@@ -160,6 +161,24 @@ describe('is refused within seconds', () => {
     expect(end).toMatch(expected);
     expect(ms).toBeLessThan(10_000);
   });
+});
+
+it('a clock eight hours on, or behind, is no refusal', async () => {
+  for (const hours of [8, -8]) {
+    const url = urlOf(await buckets.make());
+    using shifted = new Machine();
+    await shifted.write({ 'data/a': seededBytes('shifted', 2 ** 20) });
+    const clock = shiftedClock(shifted.path('clock.mjs'), { hours });
+    shifted.env = { ...environment, ...clock };
+    for (const args of [
+      ['init', '--mirror', `m=${url}`],
+      ['backup', 'data'],
+      ['verify', '--level', 'data'],
+    ]) {
+      const { code, stderr } = await shifted.run(args);
+      expect(`${code} ${stderr}`).toMatch(/^0 /);
+    }
+  }
 });
 
 it('a bucket that locks nothing says so, and nothing in it is lost by asking', async () => {
