@@ -26,9 +26,11 @@ export async function recoverPacks(
   signal?: AbortSignal,
 ): Promise<boolean> {
   const path = join(directory, packLogName);
-  if (!existsSync(path)) return isForsaken(directory, repository.clock.now());
+  if (!existsSync(path) && !isForsaken(directory, repository.clock.now())) return false;
   let log: FileJournal;
   try {
+    // Also where there is no log yet: by a clock that was set, a process that begins may seem to
+    // have died long ago, and it holds the lock.
     log = await FileJournal.open(path);
   } catch (error) {
     if (isVersionsError(error, 'Conflict')) return false;
