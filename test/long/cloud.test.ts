@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeEntryObject, defaultPrices, openCatalog, promiseOf } from '../../src/core/index.ts';
 import { type DynamoServer, startDynamo } from '../support/dynamo-server.ts';
 import { S3Double } from '../support/s3-double/s3-double.ts';
-import { exitErrorIn, Machine, type Outcome } from './machine.ts';
+import { exitErrorIn, Machine, type Outcome } from '../cli/machine.ts';
 
 let machine: Machine;
 let store: S3Double;
