@@ -12,6 +12,8 @@ interface Hold {
 export class SlowProxy implements AsyncDisposable {
   /** How long what is sent waits. */
   delayMs = 0;
+  /** Which of it: a request, or a part of one. */
+  isDelayed: (sent: Buffer) => boolean = () => true;
   readonly endpoint: string;
   /** Bytes that clients have sent so far. */
   #sent = 0;
@@ -44,7 +46,7 @@ export class SlowProxy implements AsyncDisposable {
       inner.pipe(client);
       let written: Promise<unknown> = Promise.resolve();
       client.on('data', (chunk) => {
-        const waited = proxy.#wait(chunk.length);
+        const waited = proxy.#wait(chunk);
         written = Promise.all([written, waited]).then(() => inner.destroyed || inner.write(chunk));
       });
     });
@@ -67,14 +69,14 @@ export class SlowProxy implements AsyncDisposable {
     this.#hold = undefined;
   }
 
-  async #wait(bytes: number): Promise<void> {
-    this.#sent += bytes;
+  async #wait(sent: Buffer): Promise<void> {
+    this.#sent += sent.length;
     const hold = this.#hold;
     if (hold !== undefined && this.#sent >= hold.at) {
       hold.reached.resolve();
       await hold.released.promise;
     }
-    await sleep(this.delayMs, undefined, { ref: false });
+    if (this.isDelayed(sent)) await sleep(this.delayMs, undefined, { ref: false });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
