@@ -55,8 +55,10 @@ export async function expectedObjects(repository: Repository): Promise<readonly 
 
 /** The same without packs that are lost and that nothing needs any more. */
 export async function neededObjects(repository: Repository): Promise<readonly ExpectedObject[]> {
-  const superseded = new Set([...repository.supersededPacks].map(packKey));
-  return (await expectedObjects(repository)).filter(({ key }) => !superseded.has(key));
+  const expected = await expectedObjects(repository);
+  if (!repository.lossIsOver) return expected;
+  const lost = new Set([...repository.lostPacks].map(packKey));
+  return expected.filter(({ key }) => !lost.has(key));
 }
 
 /** The objects of checkpoints. They are never lost, as the entries give them back. */

@@ -35,16 +35,13 @@ export async function findLostPacks(
  * Notes whether the packs that are lost now are needed no more: all that was in them is stored again.
  * That holds for just these, as nothing is built upon them.
  */
-export async function noteSuperseded(
-  { catalog, lostPacks, supersededPacks }: Repository,
-  isOver: boolean,
-): Promise<void> {
+export async function noteSuperseded(repository: Repository, isOver: boolean): Promise<void> {
+  const { catalog, lostPacks } = repository;
   const loss = isOver ? nameOfLoss(lostPacks) : '';
   if (((await catalog.getMeta(metaKeys.loss)) ?? '') !== loss) {
     await catalog.setMeta(metaKeys.loss, loss);
   }
-  supersededPacks.clear();
-  if (isOver) for (const name of lostPacks) supersededPacks.add(name);
+  repository.lossIsOver = isOver;
 }
 
 /** Has a healer seen of the packs that are lost now that nothing needs them any more? */

@@ -251,10 +251,8 @@ async function noteLostPacks(repository: Repository, { monitor, signal }: Contex
   for (const name of await findLostPacks(repository, signal)) repository.lostPacks.add(name);
   const { size } = repository.lostPacks;
   if (size === 0) return;
-  if (await isLossOver(repository)) {
-    for (const name of repository.lostPacks) repository.supersededPacks.add(name);
-    return;
-  }
+  repository.lossIsOver = await isLossOver(repository);
+  if (repository.lossIsOver) return;
   const which = size === 1 ? 'pack is' : 'packs are';
   const what = `${size} ${which} in none of the mirrors at hand`;
   monitor.note(

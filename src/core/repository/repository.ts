@@ -51,10 +51,10 @@ export class Repository implements AsyncDisposable {
   /** Packs that no mirror at hand has: their chunks count as not stored. */
   readonly lostPacks: Set<PackName> = new Set();
   /**
-   * Those of them that nothing needs any more, as a healer has seen: what was in them is stored
-   * again. A hint: whoever verifies looks anew.
+   * Nothing needs the lost packs any more, as a healer has seen: what was in them is stored again.
+   * A hint: whoever verifies looks anew.
    */
-  readonly supersededPacks: Set<PackName> = new Set();
+  lossIsOver = false;
   /** Packs whose table lies in an archive wherever there is one: what is in them is not known here. */
   readonly archivedPacks: Set<PackName> = new Set();
   #index: SharedIndex | undefined;

@@ -122,8 +122,9 @@ function placesOf(repository: Repository): readonly PlaceHealth[] {
 }
 
 /** Neither was deleted nor lost and then stored again under other names. */
-export function isNeeded({ state, supersededPacks }: Repository, name: PackName): boolean {
-  return state.packs.lifeOf(name) !== 'swept' && !supersededPacks.has(name);
+export function isNeeded(repository: Repository, name: PackName): boolean {
+  const { state, lossIsOver, lostPacks } = repository;
+  return state.packs.lifeOf(name) !== 'swept' && !(lossIsOver && lostPacks.has(name));
 }
 
 async function countCopies(
