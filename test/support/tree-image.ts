@@ -70,11 +70,13 @@ function timeText(nanos: bigint): string {
   return `${(nanos - rest) / 1_000_000_000n}.${rest.toString().padStart(9, '0')}`;
 }
 
+/** One for all files: with one for each, collecting them took most of the time of a large tree. */
+const buffer = Buffer.alloc(1024 * 1024);
+
 function contentOf(path: ByteString, kind: string): string {
   if (kind === 'symlink') return readlinkSync(fsPath(path), 'latin1');
   if (kind !== 'file') return '';
   const hash = createHash('sha256');
-  const buffer = Buffer.alloc(1024 * 1024);
   let bytes = 0;
   const fd = openSync(fsPath(path), 'r');
   try {
