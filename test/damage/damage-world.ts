@@ -232,7 +232,7 @@ export class DamageWorld implements Disposable {
   }
 
   #filesOfMirrors(): readonly string[] {
-    const found = globSync('m*/**', { cwd: this.repository.root, withFileTypes: true });
+    const found = globSync('m[0-9]/**', { cwd: this.repository.root, withFileTypes: true });
     return found
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(this.repository.root.length + 1));
