@@ -31,6 +31,34 @@ export function stretchesOf(
   return stretches;
 }
 
+/**
+ * What most copies that reach `size` hold at each byte, the first of those that hold nothing twice.
+ * It mends what no choice between stretches does: damage of several copies side by side, or across
+ * one another, as long as no byte is wrong in two. Undefined where fewer than three have a say.
+ */
+export function majorityOf(copies: readonly Uint8Array[], size: number): Uint8Array | undefined {
+  const reaching = copies.filter(({ byteLength }) => byteLength >= size);
+  const [first] = reaching;
+  if (first === undefined || reaching.length < 3) return undefined;
+  const majority = Uint8Array.from(first.subarray(0, size));
+  for (let at = 0; at < size; at += windowBytes) {
+    const end = Math.min(at + windowBytes, size);
+    if (nextDifference(reaching, at, end) === end) continue;
+    for (let byte = at; byte < end; byte++) majority[byte] = commonest(reaching, byte);
+  }
+  return majority;
+}
+
+function commonest(copies: readonly Uint8Array[], at: number): number {
+  let [most, value] = [0, 0];
+  for (const copy of copies) {
+    let votes = 0;
+    for (const other of copies) if (other[at] === copy[at]) votes += 1;
+    if (votes > most) [most, value] = [votes, copy[at] ?? 0];
+  }
+  return value;
+}
+
 /** How many objects can be put together from the stretches. */
 export function combinationsOf(stretches: readonly Stretch[]): number {
   return stretches.reduce((product, { choices }) => product * choices.length, 1);

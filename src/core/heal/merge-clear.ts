@@ -1,4 +1,4 @@
-import { combinationsOf, stretchesOf } from './differences.ts';
+import { combinationsOf, majorityOf, stretchesOf } from './differences.ts';
 
 /** An object in clear is a few hundred bytes; more ways than this are not tried. */
 const triesMax = 65_536;
@@ -18,6 +18,8 @@ export function mergeClear(
     if (found !== undefined) return found;
   }
   for (const size of new Set(copies.map(({ byteLength }) => byteLength))) {
+    const majority = majorityOf(copies, size);
+    if (majority !== undefined && accept(majority)) return majority;
     for (const gap of [64, 8, 1]) {
       const stretches = stretchesOf(copies, size, gap);
       if (stretches === undefined || combinationsOf(stretches) > triesMax) break;

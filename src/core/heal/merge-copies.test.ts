@@ -79,6 +79,35 @@ describe('mergeCopies of a pack', () => {
     expect(merged && Buffer.from(merged).equals(pack.bytes)).toBe(true);
   });
 
+  it.each([
+    ['side by side in the trailer', [[end - 30], [end - 31], [end - 32]]],
+    ['side by side in a piece', [[1000], [1001], [1002]]],
+    [
+      'side by side in the chunk table, the piece table and the data',
+      [
+        [bodyBytes + 2, end - 200, 90_000],
+        [bodyBytes + 3, end - 201, 90_001],
+        [bodyBytes + 4, end - 202, 90_002],
+      ],
+    ],
+  ])('mends three copies, each damaged in bytes of its own, %s', async (_what, places) => {
+    const noisy = places.map((bytes) =>
+      damagedCopy(...bytes.map((at): [number, number] => [at, 1])),
+    );
+    const merged = await merge(...noisy);
+    expect(merged && Buffer.from(merged).equals(pack.bytes)).toBe(true);
+  });
+
+  it('mends two copies that are damaged in bytes side by side', async () => {
+    // More than a bit of each, so that no search for a single bit does it.
+    const [one, two] = [
+      [8000, 8001],
+      [8008, 8009],
+    ].map((bits) => flip(pack.bytes, ...bits));
+    const merged = await merge(one!, two!);
+    expect(merged && Buffer.from(merged).equals(pack.bytes)).toBe(true);
+  });
+
   it('mends a single copy with garbage behind it', async () => {
     const merged = await merge(Buffer.concat([pack.bytes, seededBytes('g', 5000)]));
     expect(merged && Buffer.from(merged).equals(pack.bytes)).toBe(true);
@@ -160,6 +189,18 @@ describe('mergeCopies of a small object', () => {
 
   it('mends copies damaged in different places', async () => {
     const copies = [flip(content, 10, 999), flip(content, 3000, 5000), flip(content, 10, 5000)];
+    const merged = await mergeCopies(key, copies);
+    expect(merged && Buffer.from(merged).equals(content)).toBe(true);
+  });
+
+  it('mends three copies whose damage lies side by side, and across one another', async () => {
+    const copies = [
+      flip(content, 800, 811, 1600, 1601),
+      flip(content, 808, 816, 1609, 1610),
+      flip(content, 824, 825),
+    ];
+    // Two of three are wrong in this byte, each in another way.
+    for (const [at, copy] of copies.slice(0, 2).entries()) copy[500] = (copy[500] ?? 0) ^ (at + 1);
     const merged = await mergeCopies(key, copies);
     expect(merged && Buffer.from(merged).equals(content)).toBe(true);
   });

@@ -7,7 +7,7 @@ import {
   pieceHashBytes,
   trailerBytes,
 } from '../format/index.ts';
-import { combinationsOf, stretchesOf } from './differences.ts';
+import { combinationsOf, majorityOf, stretchesOf } from './differences.ts';
 
 /** The end of a pack: piece table and trailer, proved by the hash in the trailer. */
 export interface PieceTable {
@@ -32,11 +32,17 @@ export function findPieceTable(
 ): PieceTable | undefined {
   const reaching = copies.filter((copy) => copy.byteLength >= size);
   for (const copy of reaching) {
-    const trailer = trailerOf(copy, size);
-    const table = trailer && tableIn(copy.subarray(trailer.pieceTableOffset, size), trailer, size);
+    const table = tableOf(copy, size);
     if (table !== undefined) return table;
   }
-  return combineTables(reaching, size);
+  const majority = majorityOf(reaching, size);
+  if (majority === undefined) return combineTables(reaching, size);
+  return tableOf(majority, size) ?? combineTables([majority, ...reaching], size);
+}
+
+function tableOf(copy: Uint8Array, size: number): PieceTable | undefined {
+  const trailer = trailerOf(copy, size);
+  return trailer && tableIn(copy.subarray(trailer.pieceTableOffset, size), trailer, size);
 }
 
 function combineTables(copies: readonly Uint8Array[], size: number): PieceTable | undefined {

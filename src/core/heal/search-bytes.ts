@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { asBuffer } from '../base/index.ts';
-import { combinationsOf, type Stretch, stretchesOf } from './differences.ts';
+import { combinationsOf, majorityOf, type Stretch, stretchesOf } from './differences.ts';
 
 export interface BudgetOptions {
   readonly signal?: AbortSignal | undefined;
@@ -46,12 +46,15 @@ export class SearchBudget {
 /** About 50 ms of hashing. */
 const pauseBytes = 64 * 1024 * 1024;
 /** Differences apart by less than this are taken together; the finest last. */
-const gaps = [4096, 512, 64, 16, 4, 1];
+const gaps = [4096, 512, 64, 16, 4, 1, 0];
 const stretchesMax = 4096;
+/** More bytes than this are not chosen one by one: there are too many ways. */
+const bytesApartMax = 64;
 
 /**
  * Bytes of length `size` with this SHA-256, put together from what damaged copies have: each place
- * at which they differ is tried in every way. Undefined if there is no such way, or too many ways.
+ * at which they differ is tried in every way, at last also with what most of them hold at each
+ * byte. Undefined if there is no such way, or too many ways.
  */
 export async function searchCombination(
   copies: readonly Uint8Array[],
@@ -59,10 +62,26 @@ export async function searchCombination(
   sha256: Uint8Array,
   budget: SearchBudget,
 ): Promise<Uint8Array | undefined> {
+  const majority = majorityOf(copies, size);
+  if (majority && createHash('sha256').update(majority).digest().equals(sha256)) return majority;
+  const found = await searchChoices(copies, size, sha256, budget);
+  if (found !== undefined || majority === undefined) return found;
+  return searchChoices([...copies, majority], size, sha256, budget);
+}
+
+async function searchChoices(
+  copies: readonly Uint8Array[],
+  size: number,
+  sha256: Uint8Array,
+  budget: SearchBudget,
+): Promise<Uint8Array | undefined> {
   let tried = 0;
+  let bytesDifferent = Infinity;
   for (const gap of gaps) {
+    if (gap === 0 && bytesDifferent > bytesApartMax) return undefined;
     const stretches = stretchesOf(copies, size, gap);
     if (stretches === undefined || stretches.length > stretchesMax) return undefined;
+    bytesDifferent = stretches.reduce((sum, each) => sum + bytesToChoose(each), 0);
     const combinations = combinationsOf(stretches);
     // With a finer gap the same choices come again, unless there are more of them.
     if (combinations === tried) continue;
@@ -72,6 +91,10 @@ export async function searchCombination(
     if (chosen !== undefined) return Buffer.concat(chosen);
   }
   return undefined;
+}
+
+function bytesToChoose({ from, to, choices }: Stretch): number {
+  return choices.length > 1 ? to - from : 0;
 }
 
 /** Hashed bytes in the worst case: what follows a choice is hashed once for each way to come there. */
