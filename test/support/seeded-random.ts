@@ -1,4 +1,4 @@
-import { createCipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createHash, hash } from 'node:crypto';
 import type { Random } from '../../src/core/base/index.ts';
 
 /** The same bytes in every run for the same seed: SHA-256 of seed and counter. */
@@ -13,7 +13,7 @@ export class SeededRandom implements Random {
   bytes(count: number): Uint8Array {
     const bytes = new Uint8Array(count);
     for (let offset = 0; offset < count; offset += 32) {
-      const block = createHash('sha256').update(`${this.#seed}/${this.#counter}`).digest();
+      const block = hash('sha256', `${this.#seed}/${this.#counter}`, 'buffer');
       this.#counter += 1;
       bytes.set(block.subarray(0, Math.min(32, count - offset)), offset);
     }
