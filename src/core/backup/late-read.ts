@@ -1,5 +1,5 @@
 import type { ByteString } from '../base/index.ts';
-import { joinPath, lstatIfExists } from '../files/index.ts';
+import { joinPath } from '../files/index.ts';
 import { fingerprintBytes, writeFingerprint } from './fingerprint.ts';
 import type { FileResult } from './results.ts';
 import type { Upload } from './upload.ts';
@@ -13,7 +13,7 @@ export async function readLate(
   directory: ByteString,
   name: ByteString,
 ): Promise<FileResult | undefined> {
-  const stat = lstatIfExists(joinPath(directory, name));
+  const stat = upload.look(joinPath(directory, name));
   if (stat?.kind !== 'file') return undefined;
   const fingerprint = Buffer.alloc(fingerprintBytes);
   writeFingerprint(stat, fingerprint, 0);

@@ -36,7 +36,9 @@ export async function saveTree(work: BackupWork): Promise<Saved> {
       queue,
       links,
     });
-    const upload = new Upload({ queue, pool: work.pool, results, monitor: context.monitor });
+    const { paths } = options;
+    const { monitor } = context;
+    const upload = new Upload({ paths, queue, pool: work.pool, results, monitor });
     const building = buildRoot(work, { events, results, links, upload });
     // Its failure is told where it is awaited; until then it must not count as unhandled.
     building.catch(() => {});

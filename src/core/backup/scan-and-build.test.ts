@@ -145,7 +145,7 @@ class World {
       queue,
       monitor,
     });
-    const upload = new Upload({ queue, pool, results, monitor });
+    const upload = new Upload({ paths, queue, pool, results, monitor });
     const before = this.pages.size;
     let pagesPut = 0;
     const building = buildTree({

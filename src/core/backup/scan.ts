@@ -13,6 +13,7 @@ import {
   readDirectoryFlags,
   readlink,
   readXattrs,
+  SourcePaths,
   walkSource,
   type FileStat,
   type Moment,
@@ -74,6 +75,7 @@ export class Scan {
   readonly #frames: ScanFrame[] = [];
   readonly #walk: Generator<WalkEvent, void, undefined>;
   readonly #files: FileIdentities;
+  readonly #paths: SourcePaths;
   readonly counts: ScanCounts = noCounts();
   /** Paths that were asked for and not found. */
   readonly missing: ByteString[] = [];
@@ -87,6 +89,7 @@ export class Scan {
   constructor(options: ScanOptions) {
     this.#options = options;
     this.#files = new FileIdentities(options);
+    this.#paths = new SourcePaths(options.paths);
     this.#walk = walkSource(options.paths, options.walk);
   }
 
@@ -104,8 +107,9 @@ export class Scan {
   }
 
   #announce(): void {
-    if (this.done) this.#options.events.end();
-    else this.#options.events.announce();
+    if (!this.done) return this.#options.events.announce();
+    this.#paths[Symbol.dispose]();
+    this.#options.events.end();
   }
 
   /** Ends before everything was scanned: directories that are open are recorded as they are. */
@@ -300,7 +304,8 @@ export class Scan {
     const { path, name, stat, kept } = found;
     try {
       const { entry, whole } = this.#plainEntry(path, name, stat);
-      if (stat.kind === 'symlink') entry.target = bytesOfByteString(readlink(path));
+      if (stat.kind === 'symlink')
+        entry.target = bytesOfByteString(readlink(path, this.#paths.at(path)));
       const fingerprint = whole ? kept : staleFingerprintOf(kept);
       if (!whole) frame.uncertain = true;
       events.add({ type: 'item', name, fingerprint, entry: encodeEntry(entry), identity });
@@ -337,12 +342,14 @@ export class Scan {
     stat: FileStat,
   ): { readonly entry: MutableEntry; readonly whole: boolean } {
     const entry = entryOfStat(name, stat);
-    if (stat.kind === 'directory') {
-      const flags = readDirectoryFlags(path);
-      if (flags !== undefined) entry.flags = flags;
-    }
     try {
-      Object.assign(entry, xattrFields(readXattrs(path), this.#options.storeXattrs));
+      const at = this.#paths.at(path);
+      if (stat.kind === 'directory') {
+        const flags = readDirectoryFlags(at);
+        if (flags !== undefined) entry.flags = flags;
+      }
+      const xattrs = readXattrs(path, undefined, at);
+      Object.assign(entry, xattrFields(xattrs, this.#options.storeXattrs));
       return { entry, whole: true };
     } catch (error) {
       if (!isVersionsError(error, 'Source')) throw error;

@@ -25,7 +25,13 @@ it('hands every file out, also to workers that are busy with what others lent th
     run: async <T extends WorkerTask>(task: T) => stored(task, read) as ResultOf<T>,
   };
   const results = { add: async () => {} };
-  const upload = new Upload({ queue, pool, results, monitor: new CollectingMonitor() });
+  const upload = new Upload({
+    paths: [place],
+    queue,
+    pool,
+    results,
+    monitor: new CollectingMonitor(),
+  });
   upload.pump();
   // As a backup does: it is done when nothing is under way any more.
   while (!upload.isIdle) {

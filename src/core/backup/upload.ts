@@ -1,6 +1,6 @@
 import { displayPath, type ByteString } from '../base/index.ts';
-import { VersionsError } from '../errors/index.ts';
-import { joinPath } from '../files/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
+import { joinPath, lstatIfExists, SourcePaths, type FileStat } from '../files/index.ts';
 import type { Monitor } from '../monitor/index.ts';
 import {
   stateNumbers,
@@ -17,6 +17,8 @@ const tasksMax = 2;
 const loadMax = 16 * 1024 * 1024;
 
 export interface UploadOptions {
+  /** The paths that are saved. */
+  readonly paths: readonly ByteString[];
   readonly queue: UploadQueue;
   readonly pool: Pick<WorkerPool, 'run' | 'hasRoom'>;
   readonly results: Pick<Results, 'add'>;
@@ -81,11 +83,22 @@ export class Upload {
     if (this.#failure) throw this.#failure.error;
   }
 
+  /** What stands under a path now, reached without following a symlink, if that can be told. */
+  look(path: ByteString): FileStat | undefined {
+    using paths = new SourcePaths(this.#options.paths);
+    try {
+      return lstatIfExists(paths.at(path));
+    } catch (error) {
+      if (!isVersionsError(error, 'Source')) throw error;
+      return undefined;
+    }
+  }
+
   /** Reads one file at once and past the queue; the results that are logged do not have it. */
   async readNow(file: QueuedFile): Promise<FileResult | undefined> {
     const { pool, monitor } = this.#options;
     const batch = { priority: 0, files: [file], bytes: file.size };
-    const result = await pool.run(taskOf(batch), batch.bytes);
+    const result = await pool.run(taskOf(batch, this.#options.paths), batch.bytes);
     // The scan has not counted it: what of it was told was not part of the whole.
     monitor.count('bytesDone', -result.bytesTold);
     this.#report(batch, result);
@@ -94,7 +107,7 @@ export class Upload {
 
   async #run(batch: QueuedBatch): Promise<void> {
     const { pool, results } = this.#options;
-    const result = pool.run(taskOf(batch), batch.bytes);
+    const result = pool.run(taskOf(batch, this.#options.paths), batch.bytes);
     // Rejections are handled where the turn comes; this keeps them from counting as unhandled.
     result.catch(() => {});
     const turn = this.#logged.then(async () => results.add(batch, await result));
@@ -131,7 +144,7 @@ export class Upload {
   }
 }
 
-function taskOf(batch: QueuedBatch): StoreFilesTask {
+function taskOf(batch: QueuedBatch, asked: readonly ByteString[]): StoreFilesTask {
   const directories: ByteString[] = [];
   const directoryOf = new Uint32Array(batch.files.length);
   const states = new Float64Array(batch.files.length * stateNumbers);
@@ -141,5 +154,5 @@ function taskOf(batch: QueuedBatch): StoreFilesTask {
     statesOfFingerprint(file.fingerprint, states, at * stateNumbers);
   });
   const names = batch.files.map(({ name }) => name);
-  return { type: 'store-files', directories, directoryOf, names, states, xattrs: true };
+  return { type: 'store-files', asked, directories, directoryOf, names, states, xattrs: true };
 }

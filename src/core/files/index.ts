@@ -7,8 +7,9 @@
  *   at any depth: paths beyond PATH_MAX are reached through directory descriptors.
  * - Times, inode and device numbers are exact; what a file system or this machine cannot hold or
  *   read is reported (`NativeCapabilities`, `MetadataMiss`), never rounded in silence.
- * - Nothing that is read is followed: the last part of a path is never taken through a symlink,
- *   and a FIFO or device that took a file's place is not opened for long.
+ * - Nothing that is read is followed: no part of a path below what was asked for is taken through a
+ *   symlink, also where one takes the place of a directory in the middle of a run, and a FIFO or
+ *   device that took a file's place is not opened for long.
  * - Nothing is written outside the directory of a `RestoreTarget`, whatever a repository names and
  *   whatever is planted or swapped there.
  * - What cannot be read is an event, not an exception: one bad file stops nothing.
@@ -77,6 +78,7 @@ export type {
 } from './native-calls.ts';
 export { nativeCalls } from './native.ts';
 export { openForReading, readlink } from './open-for-reading.ts';
+export { SourcePaths } from './source-paths.ts';
 export { plainCalls } from './plain-calls.ts';
 export {
   RestoreTarget,

@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -112,7 +113,7 @@ describe.runIf(isLinux)('NearbyStats', () => {
   /** Names that were answered from an open directory. */
   const answered = (stats: NearbyStats, at: string, names: string[]): string[] =>
     names.filter((name) => {
-      const found = stats.lstat(directory.path(at), bytes(name));
+      const found = stats.lstat(bytes(name));
       return found !== undefined && found.ino === plainStat(directory.path(`${at}/${name}`)).ino;
     });
   const fill = (at: string): void => {
@@ -120,17 +121,14 @@ describe.runIf(isLinux)('NearbyStats', () => {
     for (let name = 0; name < 5; name++) writeFileSync(directory.text(`${at}/${name}`), at);
   };
 
-  it('answers from the third name in a row where the directory was not listed', () => {
+  it('answers nothing of a directory that was neither listed nor opened', () => {
     fill('a');
-    fill('b');
     using stats = new NearbyStats();
     expect(answered(stats, 'a', ['0'])).toEqual([]);
     stats.enter();
-    expect(answered(stats, 'a', ['0', '1', '2', '3'])).toEqual(['2', '3']);
-    stats.enter();
-    expect(answered(stats, 'b', ['0', '1', '2', '3'])).toEqual(['2', '3']);
-    stats.leave();
-    expect(answered(stats, 'a', ['4'])).toEqual(['4']);
+    expect(answered(stats, 'a', ['0', '1', '2', '3'])).toEqual([]);
+    stats.at(directory.path('a'));
+    expect(answered(stats, 'a', ['0', '1', '2', '3'])).toEqual(['0', '1', '2', '3']);
   });
 
   it('answers at once where the directory was listed, and of the one above when that is left', () => {
@@ -156,12 +154,13 @@ describe.runIf(isLinux)('NearbyStats', () => {
     );
     for (const at of paths) {
       fill(at);
-      stats.enter();
+      stats.enter(at === 'a' ? undefined : plainStat(directory.path(at)));
       expect(stats.names(directory.path(at))).toHaveLength(5);
       expect(open() - before).toBeLessThanOrEqual(9);
     }
     for (const at of paths.toReversed()) {
-      expect(answered(stats, at, ['2', '3', '4'])).toContain('4');
+      stats.at(directory.path(at));
+      expect(answered(stats, at, ['2', '3', '4'])).toEqual(['2', '3', '4']);
       stats.leave();
     }
     expect(open()).toBe(before);
@@ -173,7 +172,31 @@ describe.runIf(isLinux)('NearbyStats', () => {
     using stats = new NearbyStats();
     stats.enter();
     expect(stats.names(directory.path('link'))).toBeUndefined();
+    expect(() => stats.at(directory.path('link'))).toThrow(/no longer there/);
     expect(answered(stats, 'link', ['0', '1', '2', '3'])).toEqual([]);
+  });
+
+  it('never takes what stands elsewhere for what it left and comes back to', () => {
+    const paths = Array.from({ length: 12 }, (_, depth) =>
+      ['a', ...Array(depth).fill('d')].join('/'),
+    );
+    using stats = new NearbyStats();
+    stats.enter();
+    for (const at of paths) {
+      fill(at);
+      stats.enter(plainStat(directory.path(at)));
+      expect(stats.names(directory.path(at))).toHaveLength(5);
+    }
+    renameSync(directory.text('a'), directory.text('moved'));
+    fill('other');
+    symlinkSync('other', directory.text('a'));
+    for (const _ of paths.slice(1)) stats.leave();
+    expect(() => stats.at(directory.path('a'))).toThrow(/no longer there/);
+    // Another directory in its place is what stands there now.
+    rmSync(directory.text('a'));
+    renameSync(directory.text('other'), directory.text('a'));
+    stats.at(directory.path('a'));
+    expect(answered(stats, 'a', ['0'])).toEqual(['0']);
   });
 
   it('leaves no descriptor open, whether a walk ends or is left', () => {
@@ -198,7 +221,7 @@ describe.runIf(isLinux)('NearbyStats', () => {
     stats.enter();
     expect(stats.names(directory.path('a'))).toHaveLength(5);
     renameSync(directory.text('a'), directory.text('moved'));
-    const found = stats.lstat(directory.path('a'), bytes('3'));
+    const found = stats.lstat(bytes('3'));
     expect(found?.ino).toBe(plainStat(directory.path('moved/3')).ino);
   });
 });

@@ -14,10 +14,11 @@ const keepAtime: number = constants.O_NOATIME;
  * Opens a regular file for reading and gives its descriptor; the caller closes it. Symlinks are
  * not followed, the access time is left alone where that is permitted, and whatever took the
  * file's place meanwhile (a FIFO, a device, a directory) is refused with `SOURCE_REPLACED`.
+ * `at`: what leads there, if `path` is for messages only.
  */
-export function openForReading(path: ByteString): number {
+export function openForReading(path: ByteString, at: ByteString = path): number {
   try {
-    return reach(path, (reachable) => {
+    return reach(at, (reachable) => {
       const fd = openGently(reachable);
       if (fstatSync(fd).isFile()) return fd;
       closeSync(fd);
@@ -59,11 +60,11 @@ function openLeased(reachable: string | Buffer, error: unknown): number {
   }
 }
 
-/** The target of a symlink, as bytes. */
-export function readlink(path: ByteString): ByteString {
+/** The target of a symlink, as bytes; `at` as in `openForReading`. */
+export function readlink(path: ByteString, at: ByteString = path): ByteString {
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- latin1 gives one character a byte
-    return reach(path, (reachable) => readlinkSync(reachable, 'latin1')) as ByteString;
+    return reach(at, (reachable) => readlinkSync(reachable, 'latin1')) as ByteString;
   } catch (error) {
     if (systemErrorCode(error) === 'EINVAL') throw replacedError(path);
     throw sourceError(error, path, 'read the target of');

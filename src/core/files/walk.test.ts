@@ -326,3 +326,33 @@ describe('somebody who is not root', () => {
     ]);
   });
 });
+
+describe('a directory in whose place somebody puts a symlink', () => {
+  /** Walks, and does something when it has come to a place. */
+  function shownAround(place: string, action: () => void): string[] {
+    function* events(): Generator<WalkEvent> {
+      for (const event of walk(directory.path('source'))) {
+        yield event;
+        if (event.type === 'enter' && event.path === directory.path(place)) action();
+      }
+    }
+    return shown(events());
+  }
+
+  it.each(['source/a/b', 'source/a/1/2/3/4/5/6/7/8/9/10'])(
+    'while the walk is in %s is not followed',
+    (place) => {
+      make(`${place}/f`, 'source/a/z', 'elsewhere/secret', 'elsewhere/z');
+      symlinkSync('somewhere', directory.text('elsewhere/link'));
+      const seen = shownAround(place, () => {
+        renameSync(directory.text('source/a'), directory.text('moved'));
+        symlinkSync(directory.text('elsewhere'), directory.text('source/a'));
+      });
+      expect(seen.filter((each) => each.includes('secret') || each.includes('link'))).toEqual([]);
+      // Where it is still open, what was there is found; else it is said to be gone.
+      expect(seen.filter((each) => each.includes('z'))).toEqual([
+        place === 'source/a/b' ? 'source/a/z' : '!source/a/z SOURCE_VANISHED vanished',
+      ]);
+    },
+  );
+});

@@ -1,5 +1,5 @@
-import { byteStringFromText, displayPath, type ByteString } from '../base/index.ts';
-import { VersionsError } from '../errors/index.ts';
+import { byteStringFromText, displayPath, fsPath, type ByteString } from '../base/index.ts';
+import { isVersionsError, VersionsError } from '../errors/index.ts';
 import { askedTree, resolvePath, type AskedNode } from './asked-paths.ts';
 import { cacheTagName, isCacheTag } from './cache-tag.ts';
 import {
@@ -8,7 +8,7 @@ import {
   readNames,
   type DirectoryNames,
 } from './directory-names.ts';
-import { lstatIfExists, statFollowing, type FileStat } from './file-stat.ts';
+import { lstatIfExists, lstatRaw, statFollowing, type FileStat } from './file-stat.ts';
 import { ignoreFileName, IgnoreRules, readIgnoreFile } from './ignore-rules.ts';
 import { byteSlice, joinPath } from './long-path.ts';
 import { NearbyStats } from './nearby-stats.ts';
@@ -53,6 +53,7 @@ const rootPath = byteStringFromText('/');
 const noName = byteStringFromText('');
 const nothing: ReadonlyMap<ByteString, AskedNode> = new Map();
 const noRules: IgnoreRules = IgnoreRules.of([]);
+const looksMax = 3;
 
 interface Frame {
   readonly names: DirectoryNames;
@@ -123,18 +124,36 @@ class Walker {
   #visit(path: ByteString, name: ByteString, frame: Frame): void {
     const node = frame.asked.size === 0 ? undefined : frame.asked.get(name);
     if (node !== undefined) return this.#visitAsked(path, name, node, frame);
-    let stat: FileStat | undefined;
-    try {
-      stat = this.#stats.lstat(this.#path, name) ?? lstatIfExists(path);
-    } catch (error) {
-      if (!this.#isIgnoredWhateverItIs(path, name, frame)) this.#problem(path, error);
-      return;
+    // A directory that is replaced before it was opened is looked at once more, as what it is now.
+    for (let looksLeft = looksMax; looksLeft > 0; looksLeft--) {
+      let stat: FileStat | undefined;
+      try {
+        stat = this.#stats.lstat(name) ?? this.#lstatWithin(path, name);
+      } catch (error) {
+        if (!this.#isIgnoredWhateverItIs(path, name, frame)) this.#problem(path, error);
+        return;
+      }
+      if (stat === undefined) {
+        if (!this.#isIgnoredWhateverItIs(path, name, frame))
+          this.#problem(path, vanishedError(path));
+        return;
+      }
+      if (this.#isExcluded(path, name, stat, frame.rules)) return;
+      if (stat.kind !== 'directory') {
+        this.#queue.push({ type: 'entry', path, name, stat });
+        return;
+      }
+      if (this.#enter(this.#door(path, name, stat, frame), looksLeft > 1)) return;
     }
-    if (stat === undefined) {
-      if (!this.#isIgnoredWhateverItIs(path, name, frame)) this.#problem(path, vanishedError(path));
-    } else if (!this.#isExcluded(path, name, stat, frame.rules)) {
-      if (stat.kind !== 'directory') this.#queue.push({ type: 'entry', path, name, stat });
-      else this.#enter(this.#door(path, name, stat, frame));
+  }
+
+  #lstatWithin(path: ByteString, name: ByteString): FileStat | undefined {
+    const at = joinPath(this.#stats.at(this.#path), name);
+    if (at === path) return lstatIfExists(path);
+    try {
+      return lstatRaw(fsPath(at), path);
+    } catch (error) {
+      throw sourceError(error, path, 'read the metadata of');
     }
   }
 
@@ -177,10 +196,11 @@ class Walker {
     }
   }
 
-  #enter(door: Door): void {
+  /** False if it was not entered because it is not there any more, and `mayLookAgain`. */
+  #enter(door: Door, mayLookAgain = false): boolean {
     const { path, name, stat, asked } = door;
     const problems: ProblemEvent[] = [];
-    this.#stats.enter();
+    this.#stats.enter(this.#frames.at(-1)?.isPassage === false ? stat : undefined);
     let { rules } = door;
     let content: DirectoryContent = 'read';
     let names: DirectoryNames = listedNames([...asked.keys()]);
@@ -199,10 +219,11 @@ class Walker {
         }
       } catch (error) {
         const problem = problemOf(path, error, asked.size > 0);
-        if (problem.vanished) {
+        const isGone = problem.vanished || problem.error.code === 'SOURCE_REPLACED';
+        if (problem.vanished || (isGone && mayLookAgain)) {
           this.#stats.leave();
-          this.#queue.push(problem);
-          return;
+          if (!mayLookAgain) this.#queue.push(problem);
+          return !mayLookAgain;
         }
         content = 'unreadable';
         problems.push(problem);
@@ -218,14 +239,20 @@ class Walker {
     });
     this.#path = path;
     this.#queue.push({ type: 'enter', path, name, stat, content }, ...problems);
+    return true;
   }
 
   /** The names of the directory that is being entered. */
   #namesIn(path: ByteString, sizeBytes: number): DirectoryNames {
     const nearby = isLargeDirectory(sizeBytes) ? undefined : this.#stats.names(path);
-    return nearby === undefined
-      ? readNames(path, sizeBytes, this.#askedAfter)
-      : listedNames(nearby, this.#askedAfter);
+    if (nearby !== undefined) return listedNames(nearby, this.#askedAfter);
+    const at = this.#stats.at(path);
+    try {
+      return readNames(at, sizeBytes, this.#askedAfter);
+    } catch (error) {
+      if (at === path || !isVersionsError(error)) throw error;
+      throw sourceError(error.cause, path, 'list');
+    }
   }
 
   #tagsIn(path: ByteString, names: DirectoryNames): readonly ByteString[] {

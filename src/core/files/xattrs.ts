@@ -16,14 +16,16 @@ const none: readonly Xattr[] = [];
 /**
  * The extended attributes of what stands at `path`, a symlink's own, ascending by name. Empty
  * where the file system has none or they cannot be read at all here (see `NativeCapabilities`).
- * One call for a file without any. Throws kind `Source`.
+ * One call for a file without any. `at`: what leads there, if `path` is for messages only. Throws
+ * kind `Source`.
  */
 export function readXattrs(
   path: ByteString,
   native: NativeCalls = nativeCalls(),
+  at: ByteString = path,
 ): readonly Xattr[] {
   try {
-    return reach(path, (reachable) => {
+    return reach(at, (reachable) => {
       const names = native.listXattrs(reachable, false);
       return names.length === 0
         ? none

@@ -44,6 +44,8 @@ export const stateNumbers = 6;
 /** Files to store, in tree order. */
 export interface StoreFilesTask {
   readonly type: 'store-files';
+  /** The paths that were asked for: on the way to them, symlinks are followed. */
+  readonly asked: readonly ByteString[];
   readonly directories: readonly ByteString[];
   /** For each file the number of its directory in `directories`. */
   readonly directoryOf: Uint32Array;

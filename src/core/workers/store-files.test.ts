@@ -4,6 +4,7 @@ import {
   mkdirSync,
   renameSync,
   statSync,
+  symlinkSync,
   truncateSync,
   unlinkSync,
   utimesSync,
@@ -46,6 +47,8 @@ class Storing {
   /** Called each time a window of a large file is read. */
   onWindow: () => void = () => {};
   readonly told: number[] = [];
+  asked: readonly ByteString[] = [directory.root];
+  place: ByteString = directory.root;
 
   constructor() {
     const { keys, repository } = world;
@@ -91,7 +94,8 @@ class Storing {
     const result = storeFiles(
       {
         type: 'store-files',
-        directories: [directory.root],
+        asked: this.asked,
+        directories: [this.place],
         directoryOf: new Uint32Array(names.length),
         names: names.map((name) => bytes(name)),
         states: Float64Array.from(states.flatMap((state) => [...state])),
@@ -309,6 +313,23 @@ describe('a file that is not as the scan saw it', () => {
     const { outcome, entry } = storing.runOne('file', { states: [before] });
     expect(outcome).toBe('replaced');
     expect(storing.contentOf(entry).equals(content)).toBe(true);
+  });
+
+  it('lies behind a symlink that took the place of its directory: is not read', () => {
+    mkdirSync(pathOf('d'));
+    mkdirSync(pathOf('elsewhere'));
+    write('d/file', noise(40_000));
+    write('elsewhere/file', noise(30_000));
+    const before = stateNow('d/file');
+    renameSync(pathOf('d'), pathOf('moved'));
+    symlinkSync('elsewhere', pathOf('d'));
+    storing.place = directory.path('d');
+    const [stored] = storing.run(['file'], { states: [before] });
+    expect(stored).toMatchObject({ outcome: 'unreadable', codes: ['SOURCE_REPLACED'] });
+    expect(stored?.entry).toBeUndefined();
+    // The way to what was asked for may lead through links.
+    storing.asked = [directory.path('d')];
+    expect(storing.runOne('file', { states: [before] }).outcome).toBe('replaced');
   });
 
   it('changes once while it is read: is read again', () => {

@@ -7,6 +7,7 @@ import {
   openForReading,
   readInodeFlags,
   readXattrsOfFd,
+  SourcePaths,
   statOfFd,
   type FileStat,
 } from '../files/index.ts';
@@ -87,7 +88,7 @@ export function storeFiles(task: StoreFilesTask, given: StoreFilesContext): Stor
       if (!isVersionsError(error, 'Source')) throw error;
       outcome = error.code === 'SOURCE_VANISHED' ? 'vanished' : 'unreadable';
       problems.push({ file, code: error.code, message: error.message });
-      const encoded = outcome === 'unreadable' ? unreadableEntry(directory, name) : undefined;
+      const encoded = outcome === 'unreadable' ? unreadableEntry(directory, name, task) : undefined;
       entryLengths[file] = encoded?.byteLength ?? 0;
       if (encoded !== undefined) entries.push(encoded);
     }
@@ -114,7 +115,7 @@ function storeFile(
   context: StoreFilesContext,
   onBytes: (bytes: number) => void,
 ): { readonly entry: TreeEntry; readonly outcome: FileOutcome } {
-  const fd = openForReading(path);
+  let fd = openForReading(path);
   try {
     let before: Float64Array = scanned;
     for (let attempt = 1; ; attempt++) {
@@ -124,6 +125,9 @@ function storeFile(
       const after = stateOf(stat);
       const steady = sameNumbers(before, after) && content.bytes === stat.size;
       if (!steady && attempt < readAttemptsMax) {
+        // The scan came to what it saw through no symlink. This may be something else: a directory
+        // on the way may have become one.
+        if (attempt === 1) fd = reopened(fd, path, task);
         before = after;
         continue;
       }
@@ -140,6 +144,14 @@ function storeFile(
   } finally {
     closeSync(fd);
   }
+}
+
+/** Gives the descriptor of what stands there if no symlink is followed on the way. */
+function reopened(fd: number, path: ByteString, { asked }: StoreFilesTask): number {
+  using paths = new SourcePaths(asked);
+  const sure = openForReading(path, paths.at(path));
+  closeSync(fd);
+  return sure;
 }
 
 /** What `StoreFilesTask.states` holds for a file. */
@@ -280,9 +292,14 @@ function chunkListOf(chunks: ChunkList, context: StoreFilesContext): Uint8Array 
 }
 
 /** That it was there, for whoever looks for it; undefined if not even that can be told. */
-function unreadableEntry(directory: ByteString, name: ByteString): Buffer | undefined {
+function unreadableEntry(
+  directory: ByteString,
+  name: ByteString,
+  { asked }: StoreFilesTask,
+): Buffer | undefined {
   try {
-    const stat = lstat(joinPath(directory, name));
+    using paths = new SourcePaths(asked);
+    const stat = lstat(paths.at(joinPath(directory, name)));
     if (stat.kind !== 'file') return undefined;
     const remarks = entryRemarks.contentUnreadable;
     return encodeEntry({ ...entryOfStat(name, stat), size: stat.size, remarks });

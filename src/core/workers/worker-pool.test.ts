@@ -69,6 +69,7 @@ describe('storing files with any number of threads', () => {
     });
     return {
       type: 'store-files',
+      asked: [directory.root],
       directories: [directory.root],
       directoryOf: new Uint32Array(names.length),
       names: names.map((name) => bytes(name)),
