@@ -59,7 +59,7 @@ export interface MetadataMiss {
  * is applied to just that, so that a symlink put into its place meanwhile leads nowhere.
  *
  * Owner first, because changing it clears set-user-id bits and capabilities; then extended
- * attributes while the owner can still write; then the mode; times and flags last. Where the owner
+ * attributes while the owner can still write; then times; the mode and flags last. Where the owner
  * could not be set, set-user-id and set-group-id bits are left off: they would lend the rights of
  * somebody else. A directory's times hold only if nothing is created in it afterwards.
  */
@@ -166,8 +166,9 @@ class Application {
     }
     const owner = this.#options.owner ? this.#setOwner(stat) : stat;
     const xattrsTouched = this.#options.xattrs && this.#setXattrs();
-    if (target.kind !== 'symlink') this.#setMode(stat, owner, xattrsTouched);
     this.#setMtime();
+    // The mode last: it tells that a file is complete (`isUnfinished`), and changes no time.
+    if (target.kind !== 'symlink') this.#setMode(stat, owner, xattrsTouched);
     if (this.#options.flags && target.flags !== undefined) this.#setFlags(target.flags);
   }
 

@@ -81,6 +81,7 @@ export { openForReading, readlink } from './open-for-reading.ts';
 export { SourcePaths } from './source-paths.ts';
 export { plainCalls } from './plain-calls.ts';
 export {
+  isUnfinished,
   RestoreTarget,
   type Replaceable,
   type SpecialKind,

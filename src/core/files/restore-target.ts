@@ -63,8 +63,8 @@ export interface WritableFile {
 /**
  * Makes things below one directory and never anywhere else, whatever the names and whatever is
  * planted there: see `DirectoryHandles`. All paths are relative to it, names joined by `/`; the
- * directory of a path must exist. New things are private (mode 0600 and 0700) until
- * `applyMetadata`. A symlink is never written or led through, it is replaced: what is of the kind
+ * directory of a path must exist. New things are private (mode 0600 and 0700, and of files the mark
+ * of `isUnfinished`) until `applyMetadata`. A symlink is never written or led through, it is replaced: what is of the kind
  * that is made always, anything else as far as `replaceable` allows. All throws are kind `Source`,
  * those for unsafe names kind `Corrupt`. `using` closes it.
  */
@@ -148,7 +148,7 @@ export class RestoreTarget implements Disposable {
         const fd = openExisting(at, inPlaceIfOwnedBy);
         if (fd !== undefined) return { fd, isNew: false };
       }
-      const make = (): number => openSync(fsPath(at), createOnly, 0o600);
+      const make = (): number => openSync(fsPath(at), createOnly, unfinishedMode);
       return { fd: this.#replacing(path, at, 'file', make), isNew: true };
     });
   }
@@ -289,6 +289,15 @@ export class RestoreTarget implements Disposable {
   }
 }
 
+/**
+ * Is this a file that a restore began to write and did not complete? It has the sticky bit, which
+ * means nothing to files on Linux, until it gets its own mode as the last thing of all.
+ */
+export function isUnfinished({ kind, mode }: FileStat): boolean {
+  return kind === 'file' && mode === (0o1000 | 0o600);
+}
+
+const unfinishedMode = thisSystem === 'linux' ? 0o1600 : 0o600;
 const createOnly = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const directoryOnly = constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const kindBits = { fifo: 0o010000, 'character-device': 0o020000, 'block-device': 0o060000 };
@@ -365,7 +374,7 @@ function openExisting(at: ByteString, owner: number): number | undefined {
   }
   if (isFit(statOfFd(fd, at))) {
     // Nobody shall read the new content by the mode of the old.
-    fchmodSync(fd, 0o600);
+    fchmodSync(fd, unfinishedMode);
     return fd;
   }
   closeSync(fd);

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { displayPath, type ByteString } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
-import type { FileStat } from '../files/index.ts';
+import { isUnfinished, type FileStat } from '../files/index.ts';
 import { encodeEntry, type TreeEntry } from '../format/index.ts';
 import type { RestoreFile } from '../workers/index.ts';
 import { contentArchived, isArchived } from './archived-packs.ts';
@@ -35,7 +35,8 @@ export class ContentPlanner {
     const sameStamp =
       existing.size === entry.size &&
       existing.mtimeSeconds === entry.mtimeSeconds &&
-      existing.mtimeNanos === entry.mtimeNanos;
+      existing.mtimeNanos === entry.mtimeNanos &&
+      !isUnfinished(existing);
     if (sameStamp && this.#work.options.overwrite === 'if-changed') {
       this.#work.counts.filesUnchanged += 1;
       await this.#addSame(relative, entry);

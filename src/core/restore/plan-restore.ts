@@ -2,6 +2,7 @@ import { displayPath, type ByteString, type ChunkId } from '../base/index.ts';
 import { isVersionsError, VersionsError } from '../errors/index.ts';
 import {
   inTheWayError,
+  isUnfinished,
   joinPath,
   freeSpaceAt,
   lstatIfExists,
@@ -292,6 +293,8 @@ class Planner {
   /** Does `--overwrite` keep what is there? */
   #isKept(entry: TreeEntry, existing: FileStat): boolean {
     const { overwrite } = this.#work.options;
+    // What a restore that was killed left is nobody's file.
+    if (isUnfinished(existing)) return false;
     if (overwrite === 'never') return true;
     const newer =
       entry.mtimeSeconds > existing.mtimeSeconds ||
