@@ -1,4 +1,4 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat, symlink } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Machine } from './machine.ts';
 
@@ -12,6 +12,21 @@ afterEach(() => machine[Symbol.dispose]());
 const config = 'home/.config/versions/config.toml';
 const key = 'home/.config/versions/default.key';
 const mirror = 'home/.local/share/versions/default/mirror';
+
+describe('init', () => {
+  it('refuses two names of one place, and leaves nothing there', async () => {
+    await symlink('place', machine.path('alias'));
+    const twice = ['init', 'r', '--mirror', 'a=place', '--mirror', 'b=alias'];
+    const { code, stderr } = await machine.run(twice);
+    expect(stderr).toContain('The places of mirrors a and b are one and the same');
+    expect(code).toBe(2);
+    // What the hint says works.
+    const mended = await machine.run(['init', 'r', '--mirror', 'a=place', '--mirror', 'b=other']);
+    expect(mended.code).toBe(0);
+    const { stderr: noted } = await machine.run(['-r', 'r', 'backup', 'data']);
+    expect(noted).toContain('All copies are on the same disk');
+  });
+});
 
 describe('the first backup, with nothing configured', () => {
   it('makes a repository, says where it is, and saves', async () => {

@@ -299,6 +299,17 @@ describe('verify', () => {
     expect(stdout).toMatch(/^corrupt +a: packs\/.* \(a good copy exists\)/m);
   });
 
+  it('says so where no mirror has the whole, but one can be put together', async () => {
+    await damage('one');
+    await damage('two');
+    const { code, stdout } = await machine.run(['verify', '--level', 'data']);
+    expect(stdout).toMatch(/^corrupt +b: packs\/.* \(no whole copy; heal puts it together/m);
+    expect(stdout).not.toContain('a good copy exists');
+    expect(code).toBe(20);
+    expect((await machine.run(['heal', '--level', 'data'])).code).toBe(0);
+    expect((await machine.run(['verify', '--level', 'data'])).code).toBe(0);
+  });
+
   it('ends with 21 for loss', async () => {
     await damage('one', 100);
     await damage('two', 100);

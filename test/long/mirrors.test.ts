@@ -96,7 +96,10 @@ describe('a mirror that was away', () => {
     const away = await json('status');
     expect(away.code).toBe(20);
     expect(away.summary['next']).toEqual(
-      expect.arrayContaining(['bring back two', 'versions mirror sync']),
+      expect.arrayContaining([
+        'bring back two; if it is gone for ever: versions mirror remove two --lost',
+        'versions mirror sync',
+      ]),
     );
     await rename(machine.path('away'), machine.path('two'));
     const before = await named(json('mirror', 'sync', '-n'), 'two');

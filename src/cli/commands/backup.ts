@@ -140,8 +140,9 @@ async function noteOnlyCopy(session: Session, paths: readonly ByteString[]): Pro
   const mirrors: readonly MirrorConfig[] = session.configuredRepository().mirrors;
   const saved = paths.length === 0 ? [io.home] : paths.map((path) => fsPath(path));
   if (!(await areAllOnSameDisk(mirrors, saved))) return;
+  const what = mirrors.length > 1 ? 'All copies are' : 'The only copy is';
   output.note(
-    'The only copy is on the same disk as the files: if it breaks, both are gone.\n' +
+    `${what} on the same disk as the files: if it breaks, both are gone.\n` +
       'Save to another disk as well:\n' +
       '  versions mirror add usb /media/usb/versions',
   );

@@ -46,7 +46,12 @@ export async function run(session: Session): Promise<CommandResult> {
   const summary = { dryRun, mirror: name, ...counts, mirrorId: id, lost: nowhere.length };
   const edits = editsOf(mirror, plan);
   await checkConfigurationChange(session, configured.name, edits);
-  if (dryRun) return { exitCode, summary };
+  if (dryRun) {
+    output.line(
+      `mirror ${safeText(name)} would be removed; what lies there would be left as it is`,
+    );
+    return { exitCode, summary };
+  }
   await applyRemoval(repository, plan, signal);
   await changeConfiguration(session, configured.name, edits);
   output.line(`mirror ${safeText(name)} removed; what lies there was left as it is`);

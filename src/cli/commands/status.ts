@@ -101,7 +101,12 @@ function stepsOf(health: RepositoryHealth): readonly string[] {
   if ((packsByCopies[0] ?? 0) > 0) {
     steps.push('versions heal; what no mirror has is stored again by the next versions backup');
   }
-  for (const { name } of absent) steps.push(`bring back ${safeText(name)}`);
+  for (const { name } of absent) {
+    const shown = safeText(name);
+    steps.push(
+      `bring back ${shown}; if it is gone for ever: versions mirror remove ${shown} --lost`,
+    );
+  }
   for (const { name, id } of mirrors.filter(({ configured }) => !configured)) {
     steps.push(
       `configure ${safeText(name)} here (versions mirror add), or versions mirror remove ${id ?? ''} --lost`,

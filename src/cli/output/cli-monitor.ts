@@ -99,9 +99,10 @@ export class CliMonitor implements Monitor {
 }
 
 /** Whether there is help for what was found. */
-function stateOf({ kind, healable }: Finding): string {
+function stateOf({ kind, healable, inParts }: Finding): string {
   if (kind === 'extra' || kind === 'archived') return '';
   if (kind === 'absent')
     return healable ? ' (other mirrors are there)' : ' (no other mirror is there)';
+  if (healable && inParts === true) return ' (no whole copy; heal puts it together if it can be)';
   return healable ? ' (a good copy exists)' : ' (no good copy known)';
 }

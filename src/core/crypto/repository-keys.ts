@@ -44,6 +44,11 @@ export class RepositoryKeys {
     this.#epochs = new Map(keys.epochs.map((epoch) => [epoch.epoch, epoch]));
   }
 
+  /** All epochs that it has keys of, the newest first. */
+  get epochs(): readonly number[] {
+    return [...this.#epochs.keys()].toReversed();
+  }
+
   /**
    * The key of one object, named by its salt. Throws `Denied` (code EPOCH_UNKNOWN) if the bundle
    * that was opened does not have the epoch.

@@ -38,6 +38,14 @@ export function pieceTableBytes(pieceTableOffset: number): number {
   return Math.ceil(pieceTableOffset / pieceBytes) * pieceHashBytes;
 }
 
+/** Where the piece table of a pack of so many bytes begins; undefined if no pack has that size. */
+export function pieceTableOffsetOf(packBytes: number): number | undefined {
+  const pieces = Math.ceil((packBytes - trailerBytes) / (pieceBytes + pieceHashBytes));
+  const offset = packBytes - trailerBytes - pieces * pieceHashBytes;
+  const fits = offset >= headerBytes && pieceTableBytes(offset) === pieces * pieceHashBytes;
+  return fits ? offset : undefined;
+}
+
 /**
  * Writes piece table and trailer behind the sealed chunk table, which ends at `pieceTableOffset`, and
  * returns the bytes of the whole pack.

@@ -190,7 +190,7 @@ function notMended(key: string): VersionsError {
     'OBJECT_NOT_MENDED',
     `${key} could not be mended: no mirror at hand has a good copy, and the damaged ones do not make one`,
     {
-      hint: 'Bring back mirrors that are absent and run `versions heal` again; all copies were left as they are',
+      hint: 'Bring back mirrors that are absent and run `versions heal` again; no damaged copy is thrown away',
       context: { key },
     },
   );

@@ -7,8 +7,10 @@ export interface Finding {
   readonly mirror: string;
   /** Key of the object in the mirror; the empty string if it is about the whole mirror. */
   readonly object: string;
-  /** Another mirror is known to hold a good copy. */
+  /** Another mirror is known to hold a good copy, or it can be put together. */
   readonly healable: boolean;
+  /** No mirror at hand has it whole: it can be had only by putting damaged copies together. */
+  readonly inParts?: boolean | undefined;
   /** One sentence that says more. */
   readonly detail?: string;
 }

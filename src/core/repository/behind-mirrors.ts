@@ -114,7 +114,7 @@ function reportBehind(
     mirror: mirror.name,
     object: '',
     healable: mirrors.mirrors.length > 1,
-    detail: `It lacked ${lacking.entries} journal entries and lacks ${lacking.packs} packs that were stored: it was out of reach, or is an older copy`,
+    detail: `It lacked journal entries (${lacking.entries}) and lacks packs (${lacking.packs}) that were stored: it was out of reach, or is an older copy`,
   });
 }
 

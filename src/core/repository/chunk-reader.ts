@@ -1,28 +1,12 @@
 import { bytesEqual, type ChunkId, type RepositoryId } from '../base/index.ts';
-import { open, type IdKind, type RepositoryKeys } from '../crypto/index.ts';
+import type { IdKind, RepositoryKeys } from '../crypto/index.ts';
 import { VersionsError } from '../errors/index.ts';
-import {
-  blockAad,
-  chunkKinds,
-  checkPieceTable,
-  decodeChunkTable,
-  decodeObjectHeader,
-  decodePackTrailer,
-  packEndBytes,
-  tablePosition,
-  trailerBytes,
-  type ChunkTable,
-} from '../format/index.ts';
+import { chunkKinds, type ChunkTable } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import { limitYoungGeneration, type ChunkLocation, type SharedIndex } from '../workers/index.ts';
-import { packKey } from './object-keys.ts';
-import type { PackInfo, PackList } from './pack-list.ts';
-import { explained, packCutOff, packSpliced, readBlock, type PackBlocks } from './read-block.ts';
-
-/** The end of a pack, opened: how to find and decrypt everything in it. */
-export interface PackDirectory extends PackBlocks {
-  readonly table: ChunkTable;
-}
+import type { PackList } from './pack-list.ts';
+import { readPackDirectory } from './pack-directory.ts';
+import { readBlock, type PackBlocks } from './read-block.ts';
 
 export interface ChunkReaderOptions {
   readonly mirrors: MirrorSet;
@@ -141,76 +125,6 @@ export class ChunkReader {
     this.bytesFetched += sealed.byteLength;
     return plain;
   }
-}
-
-/** Reads and opens the end of a pack from the first mirror that has it whole. */
-export async function readPackDirectory(
-  pack: PackInfo,
-  options: Pick<ChunkReaderOptions, 'mirrors' | 'keys' | 'repository'>,
-  signal?: AbortSignal,
-): Promise<PackDirectory> {
-  // The body is the pack less its end, so this is no less than the end, and a little more at most.
-  const length = Math.min(pack.bytes, packEndBytes(pack.bytes, pack.tableBytes));
-  let directory: PackDirectory | undefined;
-  try {
-    await options.mirrors.get(packKey(pack.name), {
-      range: { offset: pack.bytes - length, length },
-      signal,
-      accept: (end) => {
-        if (end.byteLength < length) throw packCutOff(pack);
-        directory = openPackEnd(end, pack, options.keys, options.repository);
-        return true;
-      },
-    });
-  } catch (error) {
-    throw await explained(error, pack, options.mirrors, signal);
-  }
-  if (directory === undefined)
-    throw new VersionsError('Internal', 'BLOCK_UNREAD', 'The end of a pack was not read');
-  return directory;
-}
-
-/** Opens the last bytes of a pack. Throws `Corrupt` or `Unsupported`. */
-export function openPackEnd(
-  end: Uint8Array,
-  pack: PackInfo,
-  keys: RepositoryKeys,
-  repository: RepositoryId,
-): PackDirectory {
-  const trailerBegin = end.byteLength - trailerBytes;
-  if (trailerBegin < 0)
-    throw new VersionsError('Corrupt', 'PACK_TRAILER_DAMAGED', `Pack ${pack.name} is cut off`);
-  const trailer = end.subarray(trailerBegin);
-  const decoded = decodePackTrailer(trailer, pack.bytes);
-  const pieceTableBegin = end.byteLength - (pack.bytes - decoded.pieceTableOffset);
-  const tableBegin = pieceTableBegin - decoded.tableBytes;
-  const good =
-    tableBegin >= 0 && checkPieceTable(end.subarray(pieceTableBegin, trailerBegin), trailer);
-  if (!good)
-    throw new VersionsError(
-      'Corrupt',
-      'PIECE_TABLE_DAMAGED',
-      `The piece table of pack ${pack.name} is damaged`,
-    );
-  const decodedHeader = decodeObjectHeader(decoded.header, {
-    kinds: [pack.kind === 'data' ? 'data-pack' : 'tree-pack'],
-    repository,
-  });
-  if (decodedHeader.suite !== keys.suite) {
-    throw new VersionsError(
-      'Corrupt',
-      'SUITE_MIXED',
-      'A pack was sealed in another way than its repository',
-    );
-  }
-  if (!bytesEqual(decodedHeader.salt, pack.salt)) {
-    throw packSpliced(pack, 'ends');
-  }
-  const key = keys.sealingKey('table', decodedHeader.epoch, decodedHeader.salt);
-  const aad = blockAad(decoded.header, tablePosition);
-  const plain = open(key, tablePosition, aad, end.subarray(tableBegin, pieceTableBegin));
-  const table = decodeChunkTable(plain, decoded.pieceTableOffset - decoded.tableBytes);
-  return { pack, header: decoded.header, decodedHeader, table };
 }
 
 /** Tells the index where the chunks of a pack are. */

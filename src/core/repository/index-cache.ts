@@ -5,10 +5,11 @@ import { errorMessage, isVersionsError, VersionsError } from '../errors/index.ts
 import { type ChunkTable, decodeChunkTable } from '../format/index.ts';
 import { FileJournal } from '../journal/index.ts';
 import { SharedIndex } from '../workers/index.ts';
-import { indexPack, readPackDirectory } from './chunk-reader.ts';
+import { indexPack } from './chunk-reader.ts';
 import { IndexCover } from './index-cover.ts';
 import { type IndexImage, loadIndexImage, saveIndexImage } from './index-file.ts';
 import { decodeLoggedPack, encodeLoggedPack, type LoggedPack } from './pack-log.ts';
+import { readPackDirectory } from './pack-directory.ts';
 import type { PackInfo } from './pack-list.ts';
 import type { Repository } from './repository.ts';
 import { type ImageTie, saveState } from './state-file.ts';

@@ -13,7 +13,8 @@
  *   only if the pack's header carries the salt that the journal names;
  * - everything in the cache directory can be deleted at any time.
  */
-export { ChunkReader, openPackEnd, readPackDirectory, type PackDirectory } from './chunk-reader.ts';
+export { ChunkReader } from './chunk-reader.ts';
+export { openPackEnd, type PackDirectory, readPackDirectory } from './pack-directory.ts';
 export { openBlock, readBlock, type PackBlocks } from './read-block.ts';
 export { connectRepository, type ConnectOptions, type Connected } from './connect-repository.ts';
 export {

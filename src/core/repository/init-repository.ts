@@ -74,8 +74,8 @@ export async function initRepository(
       { repository, random, created },
       options.kdfCosts,
     );
+    await putFirst(keyObjectKey(key.name), key.bytes, mirrors);
     for (const { store, id: mirror } of mirrors) {
-      await store.put(keyObjectKey(key.name), [key.bytes]);
       await store.put(configKey, [configBytes]);
       await store.put(markerKey, [encodeMarker({ repository, suite, mirror, created })]);
     }
@@ -99,6 +99,40 @@ export async function initRepository(
   } finally {
     for (const { store } of mirrors) await store[Symbol.asyncDispose]();
   }
+}
+
+/**
+ * Puts an object that is new into every mirror. One that has it before it is given it is the place
+ * of a mirror before: a link, a mount, another name of one bucket. Then the object is taken away
+ * again, so that both places are empty as before.
+ */
+async function putFirst(
+  key: string,
+  bytes: Uint8Array,
+  mirrors: readonly NewMirror[],
+): Promise<void> {
+  for (const [at, { name, store }] of mirrors.entries()) {
+    if ((await store.head(key)) === undefined) {
+      await store.put(key, [bytes]);
+      continue;
+    }
+    const given = mirrors.slice(0, at);
+    for (const before of given) {
+      await before.store.delete(key);
+      if ((await store.head(key)) !== undefined) continue;
+      for (const other of given) await other.store.delete(key);
+      throw samePlace(before.name, name);
+    }
+  }
+}
+
+function samePlace(first: string, second: string): VersionsError {
+  return new VersionsError(
+    'Usage',
+    'MIRROR_TWICE',
+    `The places of mirrors ${first} and ${second} are one and the same`,
+    { hint: 'Correct one of their URLs: nothing was left there', context: { first, second } },
+  );
 }
 
 /** First, because it may not be allowed: then nothing must have been written to a mirror. */

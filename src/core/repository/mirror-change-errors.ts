@@ -64,7 +64,7 @@ export function mirrorsTooFew(left: number, mirrorsMin: number): VersionsError {
     'MIRRORS_TOO_FEW',
     left === 0
       ? 'The last mirror of a repository cannot be removed'
-      : `${left} mirrors would be left where mirrors-min is ${mirrorsMin}`,
+      : `Only ${left} of the mirrors would be left where mirrors-min is ${mirrorsMin}`,
     {
       hint:
         left === 0

@@ -161,6 +161,20 @@ describe('what no mirror has whole any more', () => {
     expect((await owed()).nowhere).toBeGreaterThan(1);
   });
 
+  it('is read and saved as a whole where only what those without a key need is lost', async () => {
+    const lost = [...packs.slice(0, 1), ...(await keysOfPacks('tree'))];
+    for (const pack of lost) {
+      const { size } = statSync(join(repository.mirror(1), pack));
+      // Piece table and trailer, which says where the chunk table is.
+      spoil(pack, size - 128 - 32 * Math.ceil(size / 65_536), size);
+    }
+    rmSync(repository.path('cache'), { recursive: true });
+    expect((await restored()).missing).toEqual([]);
+    const { summary } = await heal();
+    expect(summary.salvaged).toMatchObject({ packs: lost.length, chunksLost: 0 });
+    expect(await restored()).toEqual({ missing: [], codes: [] });
+  });
+
   it('is kept until a later run has read every byte of every mirror', async () => {
     const [pack = ''] = packs;
     const path = join(repository.mirror(1), pack);

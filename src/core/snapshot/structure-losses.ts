@@ -65,7 +65,7 @@ export function supersededPacks(repository: Repository, losses: Losses): Readonl
 function incomplete(loss: StructureLoss): VersionsError {
   const message = `${snapshotOf(loss)} has lost ${pathOf(loss)}: ${loss.reason}`;
   return new VersionsError('Corrupt', 'SNAPSHOT_INCOMPLETE', message, {
-    hint: 'Add a mirror that still has it; the other snapshots and files are not concerned',
+    hint: 'Bring back a mirror that has it and run `versions heal`, or save the files again with `versions backup`; other snapshots and files are not concerned',
   });
 }
 

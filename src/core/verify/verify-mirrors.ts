@@ -120,7 +120,8 @@ export async function verifyMirrors(
   const hashes = new Set(objects.flatMap(({ hash }) => hash ?? []));
   const found = { bad, strays, hashes, listedCount: listed.length };
   const { lost, mendable } = await findLost(found, options);
-  const findings = [...bad, ...archived].map((copy) => findingOf(copy, lost));
+  const inParts = new Set(mendable);
+  const findings = [...bad, ...archived].map((copy) => findingOf(copy, { lost, inParts }));
   findings.push(...others);
   for (const finding of findings) monitor.finding(finding);
   return {
@@ -263,10 +264,12 @@ function straysIn(bad: readonly BadCopy[], listed: readonly ListedMirror[]): rea
   });
 }
 
-function findingOf(copy: BadCopy, lost: ReadonlySet<string>): Finding {
-  const { mirror, object, kind, detail } = copy;
-  const healable = !lost.has(object.key);
-  return { kind, mirror: mirror.name, object: object.key, healable, detail };
+function findingOf(
+  { mirror, object: { key }, kind, detail }: BadCopy,
+  { lost, inParts }: { readonly lost: ReadonlySet<string>; readonly inParts: ReadonlySet<string> },
+): Finding {
+  const finding = { kind, mirror: mirror.name, object: key, healable: !lost.has(key), detail };
+  return inParts.has(key) ? { ...finding, inParts: true } : finding;
 }
 
 function unlisted({
