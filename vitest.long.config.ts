@@ -1,5 +1,5 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
-import { modulesDirectory } from './test/support/build-before-long-tests.ts';
+import { modulesDirectory } from './test/support/compiled-module.ts';
 import { CountReporter } from './test/support/count-reporter.ts';
 
 /**

@@ -1,9 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { renderCommandHelp, renderOverview } from '../../src/cli/help/render-help.ts';
+import { main } from '../../src/cli/main.ts';
 import { commandNamed, commandTable } from '../../src/cli/options/command-table.ts';
 import { exitErrorIn, Machine, outcomeOf } from './machine.ts';
 
@@ -17,17 +19,24 @@ describe('help', () => {
     expect(stdout).toBe(renderOverview());
   });
 
-  it.each(commandTable.map(({ name }) => name))('of %s is the same in every way', async (name) => {
+  const ways: readonly ((name: string) => string[])[] = [
+    (name) => [...name.split(' '), '--help'],
+    (name) => ['help', ...name.split(' ')],
+    (name) => ['-h', ...name.split(' ')],
+  ];
+  const helpOf = (name: string): object => {
     const command = commandNamed(name);
-    const text = command === undefined ? '' : renderCommandHelp(command);
-    const words = name.split(' ');
-    for (const args of [
-      [...words, '--help'],
-      ['help', ...words],
-      ['-h', ...words],
-    ]) {
-      expect(await machine.run(args)).toMatchObject({ code: 0, stdout: text, stderr: '' });
-    }
+    const stdout = command === undefined ? '' : renderCommandHelp(command);
+    return { code: 0, stdout, stderr: '' };
+  };
+
+  it.each(commandTable.map(({ name }) => name))('of %s is the same in every way', async (name) => {
+    // Three processes for each command would take longer than all other tests of this file.
+    for (const way of ways) expect(await runHere(way(name))).toEqual(helpOf(name));
+  });
+
+  it.each(['backup', 'mirror add'])('of %s is what the program prints', async (name) => {
+    for (const way of ways) expect(await machine.run(way(name))).toMatchObject(helpOf(name));
   });
 
   it('of an alias is that of its command, and of half a name that of all', async () => {
@@ -44,7 +53,7 @@ describe('help', () => {
   });
 
   it('needs nothing of the core', () => {
-    const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+    const entry = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
     const seen = new Set<string>();
     const modules: string[] = [];
     const visit = (path: string): void => {
@@ -57,7 +66,7 @@ describe('help', () => {
         visit(fileURLToPath(new URL(match[1] ?? '', `file://${path}`)));
       }
     };
-    visit(main);
+    visit(entry);
     expect(modules.filter((module) => module.startsWith('core/'))).toEqual([]);
     expect(modules).toContain('cli/main.js');
     expect(modules.length).toBeGreaterThan(5);
@@ -214,6 +223,28 @@ describe('standard output', () => {
     expect({ code, errors }).toEqual({ code: 0, errors: [] });
   });
 });
+
+/** The command line in this process, without its own streams. */
+async function runHere(args: readonly string[]): Promise<object> {
+  const texts = { stdout: '', stderr: '' };
+  const into = (name: keyof typeof texts): Writable =>
+    new Writable({
+      write(part: Buffer, _encoding, done) {
+        texts[name] += part.toString();
+        done();
+      },
+    });
+  const code = await main(args, {
+    stdin: Readable.from([]),
+    stdout: into('stdout'),
+    stderr: into('stderr'),
+    env: {},
+    directory: machine.root,
+    home: machine.home,
+    now: () => 0,
+  });
+  return { code, ...texts };
+}
 
 const bin = fileURLToPath(new URL('../../bin/versions.js', import.meta.url));
 

@@ -2,11 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setup as buildProgram } from './build-before-tests.ts';
+import { modulesDirectory } from './compiled-module.ts';
 
 const root = join(import.meta.dirname, '../..');
-/** The core, one file for each of its own: tests look into rooms that the program keeps closed. */
-export const modulesDirectory: string =
-  process.env['VERSIONS_TEST_MODULES'] ?? join(root, 'node_modules/.cache/versions-modules');
 
 /** Beside the program, compiles the sources file by file, if any changed since the last time. */
 export async function setup(): Promise<void> {

@@ -6,7 +6,7 @@ import {
   type AttributeValue,
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { catalogContract, fill, makeRow, tipOf } from '../../../test/contract/catalog.ts';
+import { fill, makeRow, tipOf } from '../../../test/contract/catalog.ts';
 import { collect } from '../../../test/contract/collect.ts';
 import { type DynamoServer, startDynamo } from '../../../test/support/dynamo-server.ts';
 import { type FaultyDynamo, startFaultyDynamo } from '../../../test/support/faulty-dynamo.ts';
@@ -36,15 +36,6 @@ afterAll(async () => {
   client.destroy();
   await faulty[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
-});
-
-catalogContract('in a table of DynamoDB', async () => {
-  const own = server.catalogUrl();
-  return {
-    open: () => openCatalog(own, { create: true }),
-    isKept: true,
-    remove: async () => {},
-  };
 });
 
 const make = (): Promise<Catalog> => openCatalog(url, { create: true });

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { collect } from '../../../test/contract/collect.ts';
+import { compiledModule } from '../../../test/support/compiled-module.ts';
 import { SqliteCatalog } from './sqlite-catalog.ts';
 
 let directory: string;
@@ -19,15 +19,12 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-const url = (...segments: string[]): string =>
-  JSON.stringify(pathToFileURL(join(import.meta.dirname, ...segments)).href);
-
 /** Another process that runs `body` with a catalog and what makes rows. */
 function start(body: string): ChildProcess {
   const program = `
     import { writeSync } from 'node:fs';
     import { createHash } from 'node:crypto';
-    const { SqliteCatalog } = await import(${url('sqlite-catalog.ts')});
+    const { SqliteCatalog } = await import('${compiledModule('catalog/sqlite-catalog.ts')}');
     const catalog = await SqliteCatalog.open(${JSON.stringify(path)}, { create: true });
     const makeRow = (number, text) => {
       const bytes = Buffer.from(text.padEnd(20_000, text));

@@ -13,10 +13,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CrashDisk } from '../../../test/contract/crash-disk.ts';
 import { journalContract, readAll } from '../../../test/contract/journal.ts';
+import { compiledModule } from '../../../test/support/compiled-module.ts';
 import { FileJournal } from './file-journal.ts';
 import { diskIo } from './log-file.ts';
 
@@ -268,9 +268,8 @@ describe('two writers', () => {
 
 /** Another process that opens the journal, appends and syncs one record, and stays. */
 function startHolder(journalPath: string): ChildProcess {
-  const module = JSON.stringify(pathToFileURL(join(import.meta.dirname, 'index.ts')).href);
   const program = `
-    const { FileJournal } = await import(${module});
+    const { FileJournal } = await import('${compiledModule('journal/index.ts')}');
     const journal = await FileJournal.open(${JSON.stringify(journalPath)});
     journal.append(Buffer.from('held'));
     await journal.sync();

@@ -3,12 +3,10 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readAll } from '../../../test/contract/journal.ts';
+import { compiledModule } from '../../../test/support/compiled-module.ts';
 import { FileJournal } from './file-journal.ts';
-
-const module = JSON.stringify(pathToFileURL(join(import.meta.dirname, 'index.ts')).href);
 
 /**
  * Appends records 1, 2, 3, … for ever. Says `s N` when all up to N are synced, and `c N` when all
@@ -16,7 +14,7 @@ const module = JSON.stringify(pathToFileURL(join(import.meta.dirname, 'index.ts'
  */
 const program = (path: string, first: number): string => `
   import { writeSync } from 'node:fs';
-  const { FileJournal } = await import(${module});
+  const { FileJournal } = await import('${compiledModule('journal/index.ts')}');
   const journal = await FileJournal.open(${JSON.stringify(path)});
   for (let number = ${first}; ; number += 1) {
     journal.append(Buffer.from(String(number).padEnd(number % 50_000, '.')));

@@ -149,6 +149,18 @@ describe('a mirror that is down', () => {
     expect(set.status().mirrors[1]?.down?.code).toBe('MIRROR_DOWN');
   });
 
+  it('is not told twice: what cannot be stored without it says why it was given up', async () => {
+    const { set, mirrors, monitor } = await openTestMirrors({ count: 1 });
+    nth(mirrors, 1).faulty.on('put').fails(full).always();
+    await expect(set.put('packs/a', [part])).rejects.toMatchObject({ code: 'QUORUM_LOST' });
+    expect(monitor.notes).toEqual(['Mirror m1 is not used any more in this run: No space is left']);
+    await expect(set.put('packs/b', [part])).rejects.toMatchObject({
+      message: expect.stringMatching(/^packs\/b [^:]*: m1: No space is left$/),
+      hint: expect.stringMatching(/^Make room in m1/),
+    });
+    expect(monitor.notes).toHaveLength(1);
+  });
+
   it.each(['STORE_FULL', 'STORE_ABSENT'])('is given up at once with %s', async (code) => {
     const { set, mirrors, debts, monitor } = await openTestMirrors();
     const { faulty, store } = nth(mirrors, 2);

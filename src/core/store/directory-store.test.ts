@@ -20,6 +20,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytesOf, failureOf, infosOf, keysOf } from '../../../test/contract/object-store.ts';
+import { compiledModule } from '../../../test/support/compiled-module.ts';
 import { FakeClock } from '../../../test/support/fake-clock.ts';
 import { VersionsError } from '../errors/index.ts';
 import { DirectoryStore } from './directory-store.ts';
@@ -225,7 +226,7 @@ describe('unfinished writes', () => {
 describe('a process that is killed', () => {
   const program = `
     import { createHash } from 'node:crypto';
-    import { DirectoryStore } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))};
+    import { DirectoryStore } from '${compiledModule('store/index.ts')}';
     const store = await DirectoryStore.open(process.argv[1]);
     const write = async (worker) => {
       for (let number = 0; ; number += 1) {

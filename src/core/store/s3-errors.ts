@@ -249,11 +249,21 @@ function isUnreached({ code, status }: Answer): boolean {
 }
 
 function unreached(call: FailedCall, { answer, details }: Failure): VersionsError {
-  const message = `${call.location} cannot be reached (${answer.code})`;
+  const message = hasStalled(details.cause)
+    ? `Could not ${doing(call)}: the connection has stalled, nothing was sent or heard for too long`
+    : `${call.location} cannot be reached (${answer.code})`;
   return new VersionsError('Unavailable', 'STORE_UNREACHABLE', message, {
     ...details,
     hint: 'Check the endpoint in the URL of the mirror, and the network; `versions doctor` tries the mirrors out',
   });
+}
+
+/**
+ * There was a connection, and then nothing more on it. The library has one name for that and for
+ * no connection; only its words tell them apart.
+ */
+function hasStalled(error: unknown): boolean {
+  return error instanceof Error && /timed out after .* of inactivity/.test(error.message);
 }
 
 /** What was spoiled on the way, or met another request, goes well the next time. */

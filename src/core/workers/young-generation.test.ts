@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
+import { compiledModule } from '../../../test/support/compiled-module.ts';
 
 /** Makes many objects that live for a while, in a process of its own; gives megabytes at the end. */
 function youngMegabytes(limit: boolean): number {
-  const module = new URL('young-generation.ts', import.meta.url).href;
   const script = `
-    import { limitYoungGeneration, youngBytes } from ${JSON.stringify(module)};
+    import { limitYoungGeneration, youngBytes } from '${compiledModule('workers/young-generation.ts')}';
     let kept = [];
     let most = 0;
     for (let number = 0; number < 8e6; number++) {
