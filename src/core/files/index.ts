@@ -46,6 +46,7 @@ export {
   type TargetMetadata,
 } from './apply-metadata.ts';
 export { resolvePath } from './asked-paths.ts';
+export { bootId } from './boot-id.ts';
 export * from './change-detection.ts';
 export {
   hasIdentity,

@@ -26,6 +26,8 @@ export interface RestoreOptions {
   readonly beginAfter?: number | undefined;
   /** What the target has left; by default what its file system says. */
   readonly freeSpace?: FreeSpace | undefined;
+  /** Which start of the machine this is; by default what the system says. */
+  readonly boot?: string | undefined;
   /** Ask for what lies in an archive; it can be read some hours later. */
   readonly thaw?: boolean | undefined;
 }

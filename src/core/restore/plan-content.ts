@@ -36,7 +36,8 @@ export class ContentPlanner {
       existing.size === entry.size &&
       existing.mtimeSeconds === entry.mtimeSeconds &&
       existing.mtimeNanos === entry.mtimeNanos &&
-      !isUnfinished(existing);
+      !isUnfinished(existing) &&
+      !this.#work.unsafe.mayBeTorn(existing);
     if (sameStamp && this.#work.options.overwrite === 'if-changed') {
       this.#work.counts.filesUnchanged += 1;
       await this.#addSame(relative, entry);

@@ -296,6 +296,9 @@ class Planner {
     // What a restore that was killed left is nobody's file.
     if (isUnfinished(existing)) return false;
     if (overwrite === 'never') return true;
+    const sameTime =
+      entry.mtimeSeconds === existing.mtimeSeconds && entry.mtimeNanos === existing.mtimeNanos;
+    if (sameTime && this.#work.unsafe.mayBeTorn(existing)) return false;
     const newer =
       entry.mtimeSeconds > existing.mtimeSeconds ||
       (entry.mtimeSeconds === existing.mtimeSeconds && entry.mtimeNanos > existing.mtimeNanos);

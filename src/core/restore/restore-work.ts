@@ -6,6 +6,7 @@ import type { ChunkReader, Context, Repository } from '../repository/index.ts';
 import type { TreeReader } from '../snapshot/index.ts';
 import type { RestoreSettings, WorkerPool } from '../workers/index.ts';
 import type { RestoreOptions } from './options.ts';
+import type { UnsafeWrites } from './unsafe-writes.ts';
 
 export interface RestoreCounts {
   filesRestored: number;
@@ -34,6 +35,8 @@ export interface RestoreWork {
   /** For spilling the plan; private. */
   readonly directory: string;
   readonly counts: RestoreCounts;
+  /** What a power cut may have taken of files that are there. */
+  readonly unsafe: UnsafeWrites;
   /** Packs that are needed, or may be, and lie in an archive: their keys, and what said so. */
   readonly archived: Map<string, VersionsError | undefined>;
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { makeDirectoriesSync, rootPath, thisSystem } from '../base/index.ts';
 import { withLocalDisk } from '../errors/index.ts';
 import {
+  bootId,
   lookupNames,
   lstatIfExists,
   nativeCalls,
@@ -19,6 +20,7 @@ import type { RestoreOptions, RestoreSummary } from './options.ts';
 import { planRestore } from './plan-restore.ts';
 import { RestorePlan } from './plan.ts';
 import type { RestoreCounts, RestoreWork } from './restore-work.ts';
+import { UnsafeWrites, wholeScope } from './unsafe-writes.ts';
 import { verifyRestored } from './verify-restored.ts';
 
 /**
@@ -33,7 +35,8 @@ import { verifyRestored } from './verify-restored.ts';
  * 4. With `verify`, read everything back.
  *
  * Nothing outside the target is ever written. A file that cannot be restored is a problem and stops
- * nothing. Interrupted, the same call goes on: what is there already is not fetched again.
+ * nothing. Interrupted, the same call goes on: what is there already is not fetched again. It does
+ * not wait for the disk; after a power cut, contents of files are compared that it would trust else.
  */
 export function runRestore(
   repository: Repository,
@@ -88,13 +91,17 @@ async function restore(
       pool,
       directory,
       counts,
+      unsafe: unsafeWrites(repository, options, context),
       archived: new Map([...repository.archivedPacks].map((name) => [packKey(name), undefined])),
     };
     using plan = new RestorePlan(directory);
+    if (target !== undefined) work.unsafe.begin();
     await planAndWrite(work, plan, found);
     if (target !== undefined) {
       finishTree(work, target, plan);
       if (options.verify) await verifyRestored(work, plan);
+      // What could not be written stays as it was found.
+      if (counts.problems === 0) work.unsafe.end();
     }
     counts.bytesFetched += chunks.bytesFetched;
     const packsArchived = work.archived.size;
@@ -124,6 +131,16 @@ async function planAndWrite(
     throw error;
   }
   if (work.target !== undefined) await execution.run();
+}
+
+function unsafeWrites(
+  { cacheDir }: Repository,
+  { target, path, include, exclude, boot = bootId() }: RestoreOptions,
+  { clock }: Context,
+): UnsafeWrites {
+  const isWhole = path === undefined && include.length === 0 && exclude.length === 0;
+  const scope = isWhole ? wholeScope : JSON.stringify([path, include, exclude]);
+  return new UnsafeWrites({ cacheDir, target, scope, boot, now: clock.now() / 1000 });
 }
 
 function settingsOf({ target, owner, snapshot, system }: RestoreOptions): RestoreSettings {
