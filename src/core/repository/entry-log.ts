@@ -46,6 +46,13 @@ interface OpenedEntry {
   readonly records: readonly JournalRecord[];
 }
 
+/** An entry that the catalog does not have: read from a mirror by a machine that only reads. */
+export interface FollowedEntry {
+  readonly place: Tip;
+  readonly bytes: number;
+  readonly payload: ObjectHash | undefined;
+}
+
 const conflictsMax = 64;
 
 /**
@@ -59,6 +66,7 @@ const conflictsMax = 64;
  */
 export class EntryLog {
   readonly #options: EntryLogOptions;
+  readonly #followed: FollowedEntry[] = [];
   #stored: ObjectHash | undefined;
   /** Number up to which every entry is known to be at the quorum. */
   #assured: number | undefined;
@@ -106,6 +114,19 @@ export class EntryLog {
   async takeIn(row: EntryRow): Promise<void> {
     const { envelope, hash, records } = await this.#openNext(row);
     this.#options.state.apply(envelope, hash, records);
+  }
+
+  /** Takes an entry of a mirror into the state alone, for a machine that only reads. */
+  async follow(row: EntryRow): Promise<void> {
+    await this.takeIn(row);
+    const { lineage, number, hash } = row;
+    const { payload } = decodeEntryObject(row.bytes);
+    this.#followed.push({ place: { lineage, number, hash }, bytes: row.bytes.byteLength, payload });
+  }
+
+  /** What `follow` has taken in. */
+  get followed(): readonly FollowedEntry[] {
+    return this.#followed;
   }
 
   /** Opens an entry and checks that it follows the tip. */

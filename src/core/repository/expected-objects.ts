@@ -50,6 +50,12 @@ export async function expectedObjects(repository: Repository): Promise<readonly 
       expected.push({ key: payloadKey(payload), bytes: undefined, hash: payload, atHand });
     }
   }
+  for (const { place, bytes, payload } of repository.log.followed) {
+    const { lineage, number, hash } = place;
+    const mayBeMissing = number === state.tip?.number;
+    expected.push({ key: entryKey(lineage, number, hash), bytes, hash, mayBeMissing });
+    if (payload) expected.push({ key: payloadKey(payload), bytes: undefined, hash: payload });
+  }
   return sortedByKey(expected);
 }
 

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   createTestRepository,
@@ -38,6 +38,38 @@ function bringBack(names: readonly string[] = parts): void {
 }
 
 const refused = { kind: 'Conflict', code: 'HISTORY_ROLLED_BACK' };
+
+describe('an older copy of the catalog alone', () => {
+  it('knows what the mirrors hold beyond it: for one who only reads, that is not left over', async () => {
+    keep();
+    await save();
+    await save();
+    bringBack(['catalog.db']);
+    const { summary, monitor } = await repository.verify('structure');
+    expect(monitor.findings).toEqual([]);
+    expect(summary).toMatchObject({ findings: 0, snapshots: 3 });
+    // What is beyond it is verified too.
+    const entries = globSync('journal/*/*', { cwd: repository.path('m2') }).toSorted();
+    const lost = entries.at(-3) ?? '';
+    rmSync(repository.path('m2', lost));
+    const again = (await repository.verify('structure')).monitor.findings;
+    expect(again).toMatchObject([{ kind: 'missing', mirror: 'm2', object: lost }]);
+  });
+
+  it('does not take what went on elsewhere for put back', async () => {
+    keep();
+    await save();
+    const where = { ...repository.places, catalog: `sqlite:${repository.catalogFile}` };
+    const context = repository.context(new CollectingMonitor());
+    await rebuildCatalog(where, { secret: testSecret }, context);
+    await save();
+    bringBack(['catalog.db']);
+    const { monitor } = await repository.use(true, () => {});
+    const notes = monitor.notes.join();
+    expect(notes).toContain('does not follow the newer history that is in m1, m2');
+    expect(notes).not.toContain('put back');
+  });
+});
 
 describe('a catalog and all mirrors that were put back together', () => {
   it('are noticed before anything is written, until the catalog is made anew', async () => {

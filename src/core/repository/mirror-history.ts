@@ -177,7 +177,7 @@ export async function takeInNewer(
     // From any mirror: what this one has damaged, another may have whole.
     const bytes = await readAuthentic(place, look);
     if (bytes === undefined) continue;
-    if (log.follows(bytes)) await log.takeIn({ ...place, bytes });
+    if (log.follows(bytes)) await log.follow({ ...place, bytes });
     else monitor.note(`${forkedHistory(mirror, place.number).message}; the other one is shown`);
   }
 }

@@ -293,28 +293,31 @@ async function readJournal(
   const follows = (await catalog.getMeta(metaKeys.follower)) === 'yes';
   if (follows && !repository.readOnly) throw takeOverNeeded();
   if (!repository.readOnly) return;
-  await followMirrors(repository, context);
-  noteRolledBack(repository);
+  // What has gone on elsewhere was not put back.
+  if (!(await followMirrors(repository, context))) noteRolledBack(repository);
   rememberHighest(repository);
 }
 
 /**
  * A machine that only reads takes in what the writing machine has added since; and a catalog that
- * was brought back from an older copy is seen to be old.
+ * was brought back from an older copy is seen to be old. Is there a history that it cannot take in?
  */
-async function followMirrors(repository: Repository, context: Context): Promise<void> {
-  const { log, mirrors, state } = repository;
+async function followMirrors(repository: Repository, context: Context): Promise<boolean> {
+  const { log, mirrors, state, catalog } = repository;
+  const beyond: string[] = [];
   for (const mirror of mirrors.mirrors) {
     const look = { log, mirrors, monitor: context.monitor, signal: context.signal };
     const foreign = await asked(mirror, context, async () => {
       await takeInNewer(mirror, look);
       return hasForeignHistory(mirror, state, look);
     });
-    if (foreign !== true) continue;
-    context.monitor.note(
-      `Mirror ${mirror.name} has a newer history than this machine follows; "versions connect" reads it anew`,
-    );
+    if (foreign === true) beyond.push(mirror.name);
   }
+  if (beyond.length === 0) return false;
+  context.monitor.note(
+    `This machine does not follow the newer history that is in ${beyond.join(', ')}: "versions catalog rebuild" takes it in, and then only this machine writes; to read only, move ${catalog.location} away and run "versions connect NAME"`,
+  );
+  return true;
 }
 
 /** What a mirror says of its journal; undefined from one that fails: it counts as not there. */
