@@ -20,6 +20,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { withBuildLock } from './build-lock.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
@@ -42,10 +43,11 @@ interface BuildOptions {
 }
 
 /** Compiles and returns whether there were no type errors; `dist/` is brought up to date anyway. */
-export async function buildDist({
-  force = false,
-  quiet = false,
-}: BuildOptions = {}): Promise<boolean> {
+export async function buildDist(options: BuildOptions = {}): Promise<boolean> {
+  return withBuildLock(() => build(options));
+}
+
+async function build({ force = false, quiet = false }: BuildOptions): Promise<boolean> {
   const sources = globSync('src/**/*.ts', { cwd: root }).filter((file) => !isTest(file));
   if (sources.length === 0) return true;
   const stamp = stampOf(sources);
@@ -96,21 +98,21 @@ function isTest(file: string): boolean {
 
 /** What only some commands need stays in files of their own, which are loaded when it is used. */
 async function bundle(compiled: string, bundled: string): Promise<void> {
-  const build = await rolldown({
+  const bundler = await rolldown({
     cwd: compiled,
     input: Object.fromEntries(entries.map((entry) => [entry, `./${entry}.js`])),
     platform: 'node',
     external: /^[^./]/,
     treeshake: { moduleSideEffects: false },
   });
-  await build.write({
+  await bundler.write({
     dir: bundled,
     format: 'esm',
     entryFileNames: ({ name }) =>
       threadEntry.test(name) ? `chunks/${basename(name)}.js` : '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
   });
-  await build.close();
+  await bundler.close();
 }
 
 /** Moves files from where they were made, by folder and pattern; what `dist/` had else goes. */

@@ -1,20 +1,11 @@
-import { defineConfig, type ViteUserConfig } from 'vitest/config';
-import { CountReporter } from '../support/count-reporter.ts';
+import type { ViteUserConfig } from 'vitest/config';
+import { serverSuite } from '../support/server-suite.ts';
 
-/** The stacks deployed into an emulator of AWS, which `npm test` leaves out: it needs Python. */
-const config: ViteUserConfig = defineConfig({
-  test: {
-    include: ['test/deployed/**/*.test.ts'],
-    globalSetup: ['test/support/build-before-tests.ts'],
-    reporters: ['default', new CountReporter()],
-    pool: 'forks',
-    maxWorkers: 1,
-    // A machine that does much else at once is many times slower.
-    testTimeout: 1_200_000,
-    hookTimeout: 600_000,
-    passWithNoTests: false,
-    allowOnly: false,
-  },
+/** The stacks deployed into an emulator of AWS: they need Python. */
+const config: ViteUserConfig = serverSuite('test/deployed/**/*.test.ts', {
+  testTimeout: 1_200_000,
+  hookTimeout: 600_000,
+  unstubEnvs: false,
 });
 
 export default config;
