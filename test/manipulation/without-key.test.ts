@@ -28,6 +28,7 @@ import {
   decodeEntryObject,
   decodeKeyObject,
   encodeKeyObjectStart,
+  headerBytes,
   objectHashOf,
   packNameOf,
   trailerBytes,
@@ -43,7 +44,9 @@ import {
 // there before, in other places, and what needs no key to be made.
 
 let repository: TestRepository;
+let copied: TestRepository;
 let source: string;
+let savedFrom: string;
 let number = 0;
 /** Data packs of the first backup, which the second has replaced, and of the second. */
 let oldPacks: readonly string[];
@@ -51,7 +54,7 @@ let newPacks: readonly string[];
 let made: TestRepository;
 beforeAll(async () => {
   repository = made = await createTestRepository({ mirrors: 2 });
-  source = made.path('source');
+  source = savedFrom = made.path('source');
   mkdirSync(source);
   for (const name of ['a', 'b']) writeFileSync(join(source, name), contentOf(`first ${name}`));
   await made.backup(source);
@@ -64,9 +67,10 @@ afterAll(() => made[Symbol.dispose]());
 beforeEach(() => {
   const root = mkdtempSync(join(tmpdir(), 'versions-test-'));
   cpSync(made.root, root, { recursive: true });
-  repository = made.at(root);
+  repository = copied = made.at(root);
+  source = savedFrom;
 });
-afterEach(() => repository[Symbol.dispose]());
+afterEach(() => copied[Symbol.dispose]());
 
 /** Content that does not become smaller, and is never in two files. */
 const contentOf = (seed: string): Buffer => seededBytes(seed, 100_000);
@@ -84,6 +88,22 @@ const at = (key: string, mirror = 1): string => join(repository.mirror(mirror), 
 
 /** Data packs, which are the larger ones here. */
 const dataPacks = (): string[] => objects('packs').filter((key) => readFileSync(at(key))[9] === 1);
+
+/** Saves one file with these contents, one after the other; gives the data pack of each. */
+async function alone(...seeds: readonly string[]): Promise<string[]> {
+  const packs: string[] = [];
+  for (const seed of seeds) {
+    writeFileSync(join(source, 'a'), contentOf(seed));
+    await repository.backup(source, { force: true });
+    packs.push(...dataPacks().filter((key) => !packs.includes(key)));
+  }
+  expect(packs).toHaveLength(seeds.length);
+  return packs;
+}
+
+/** Stored bytes of the block of such a file, which does not become smaller. */
+const blockOfOne = 100_000 + 16;
+const nameIn = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
 
 /** The same to every mirror, so that none can help. */
 function everywhere(action: (mirror: number) => void): void {
@@ -141,20 +161,41 @@ describe('packs', () => {
   });
 
   it('with blocks of another under their own header are refused', async () => {
-    const [first = ''] = oldPacks;
-    const [second = ''] = newPacks;
+    using other = await createTestRepository({ mirrors: 2 });
+    repository = other;
+    source = other.path('source');
+    mkdirSync(source);
+    const [first = '', second = ''] = await alone('first', 'second');
     everywhere((mirror) => {
-      const [one, other] = [readFileSync(at(first, mirror)), readFileSync(at(second, mirror))];
-      // Old blocks, valid where they were, as ranged reads would serve them.
-      const end = Math.min(one.byteLength, other.byteLength) - 4096;
-      writeFileSync(
-        at(second, mirror),
-        Buffer.concat([other.subarray(0, 64), one.subarray(64, end), other.subarray(end)]),
-      );
+      const [one, two] = [readFileSync(at(first, mirror)), readFileSync(at(second, mirror))];
+      // An old block, valid where it was, as ranged reads would serve it.
+      one.copy(two, headerBytes, headerBytes, headerBytes + blockOfOne);
+      writeFileSync(at(second, mirror), two);
+    });
+    const { monitor, problems } = await other.restore(other.path('target'));
+    expect(problems).toEqual(['CONTENT_LOST']);
+    expect(monitor.problems[0]?.context).toEqual({ reason: 'PACK_SPLICED' });
+    // It says where, and from where.
+    const named = monitor.problems.map(({ cause }) =>
+      cause instanceof Error ? cause.message : '',
+    );
+    expect(named[0]).toContain(`${nameIn(second)} goes on like pack ${nameIn(first)}`);
+    expect(new Set((await other.verify('data')).monitor.findings.map(({ kind }) => kind))).toEqual(
+      new Set(['corrupt']),
+    );
+  });
+
+  it('with one byte changed are told from those', async () => {
+    const [first = ''] = newPacks;
+    everywhere((mirror) => {
+      const bytes = readFileSync(at(first, mirror));
+      bytes[headerBytes + 1000] = (bytes[headerBytes + 1000] ?? 0) ^ 1;
+      writeFileSync(at(first, mirror), bytes);
     });
     expect(await meet()).toMatchObject({
       restored: false,
-      problems: ['CONTENT_LOST: SEAL_BROKEN'],
+      problems: ['CONTENT_LOST: PACK_ALTERED'],
+      verify: ['corrupt'],
     });
   });
 
@@ -185,7 +226,7 @@ describe('packs', () => {
     const { verify, problems } = await meet();
     expect({ verify, problems }).toEqual({
       verify: ['corrupt'],
-      problems: ['CONTENT_LOST: SEAL_BROKEN'],
+      problems: ['CONTENT_LOST: PACK_ALTERED'],
     });
   });
 

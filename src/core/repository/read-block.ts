@@ -11,7 +11,8 @@ import {
 } from '../format/index.ts';
 import type { MirrorSet } from '../mirror/index.ts';
 import { packKey } from './object-keys.ts';
-import type { PackInfo } from './pack-list.ts';
+import type { PackInfo, PackList } from './pack-list.ts';
+import { ownerOf, packAltered, packMadeWrong, SecondLook } from './second-look.ts';
 
 /** How to find and decrypt the blocks of a pack. */
 export interface PackBlocks {
@@ -34,13 +35,17 @@ export interface ReadBlock {
 }
 
 interface BlockSource {
-  readonly mirrors: MirrorSet;
+  readonly mirrors: Pick<MirrorSet, 'get'>;
   readonly keys: RepositoryKeys;
+  /** All packs, among which a block is looked for that stands in a wrong one. */
+  readonly packs?: Pick<PackList, 'all'>;
 }
 
 /**
- * Reads a block from whichever mirror has it whole. If none has, the chain of causes of what it
- * throws ends with the reason: PACK_SPLICED, PACK_CUT_OFF, SEAL_BROKEN, COMPRESSED_DAMAGED.
+ * Reads a block from whichever mirror has it whole; if a mirror gives it only as a part of the whole
+ * pack, from there. If none has, the chain of causes of what it throws ends with the reason:
+ * PACK_SPLICED, PACK_ALTERED, PACK_MADE_WRONG, PACK_CUT_OFF, COMPRESSED_DAMAGED, and SEAL_BROKEN
+ * where more could not be found out.
  */
 export async function readBlock(
   block: number,
@@ -55,27 +60,62 @@ export async function readBlock(
     throw new VersionsError('Corrupt', 'BLOCK_UNKNOWN', `Pack ${pack.name} has no block ${block}`);
   }
   let plain: Uint8Array | undefined;
+  let refused: Uint8Array | undefined;
   try {
     const sealed = await source.mirrors.get(packKey(pack.name), {
       range: { offset, length },
       signal,
       accept: (bytes) => {
+        refused = bytes;
         plain = decodeBlock(bytes, block, directory, source.keys);
         return true;
       },
     });
     if (plain !== undefined) return { sealed, plain };
   } catch (error) {
-    throw await explained(error, pack, source.mirrors, signal);
+    const why = await explained(error, pack, source.mirrors, signal);
+    if (why !== error || reasonOf(error) !== 'SEAL_BROKEN' || refused === undefined) throw why;
+    return readFromWhole(block, refused, { directory, source, error, signal });
   }
   throw new VersionsError('Internal', 'BLOCK_UNREAD', 'A block was not read');
+}
+
+interface FailedRead {
+  readonly directory: PackBlocks;
+  readonly source: BlockSource;
+  readonly error: unknown;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A block that no mirror gives by itself; `refused` is what one gave in its place. */
+async function readFromWhole(
+  block: number,
+  refused: Uint8Array,
+  { directory, source, error, signal }: FailedRead,
+): Promise<ReadBlock> {
+  const { pack, table, decodedHeader } = directory;
+  const whole = await SecondLook.at(source.mirrors).whole(pack, source.mirrors, signal);
+  if (whole === 'unknown') throw error;
+  if (whole === 'altered') {
+    const packs = source.packs?.all() ?? [];
+    const owner = ownerOf(refused, block, decodedHeader, { keys: source.keys, packs });
+    throw owner === undefined ? packAltered(pack) : packSpliced(pack, 'goes on', owner);
+  }
+  const offset = table.blockOffsets[block] ?? 0;
+  // A copy: whoever hands it on would hand on the whole pack.
+  const sealed = new Uint8Array(
+    whole.subarray(offset, offset + (table.blockStoredBytes[block] ?? 0)),
+  );
+  const plain = openBlock(sealed, block, directory, source.keys);
+  if (plain === undefined) throw packMadeWrong(pack, block);
+  return { sealed, plain };
 }
 
 /** Why a part of a pack could not be read, told as exactly as can be. */
 export async function explained(
   error: unknown,
   pack: PackInfo,
-  mirrors: MirrorSet,
+  mirrors: Pick<MirrorSet, 'get'>,
   signal: AbortSignal | undefined,
 ): Promise<unknown> {
   const reason = reasonOf(error);
@@ -94,7 +134,7 @@ const reasonsOfOthers: ReadonlySet<string> = new Set([
 /** The error that says so if what the mirrors have under the name of the pack is another pack. */
 async function otherPack(
   pack: PackInfo,
-  mirrors: MirrorSet,
+  mirrors: Pick<MirrorSet, 'get'>,
   signal: AbortSignal | undefined,
 ): Promise<VersionsError | undefined> {
   const range = { offset: 0, length: headerBytes };
@@ -116,11 +156,15 @@ export function packCutOff({ name }: PackInfo): VersionsError {
 }
 
 /** Under the name of a pack stands one that is whole as far as can be seen, and is another one. */
-export function packSpliced({ name }: PackInfo, part: 'begins' | 'ends'): VersionsError {
+export function packSpliced(
+  { name }: PackInfo,
+  part: 'begins' | 'goes on' | 'ends',
+  other?: PackInfo,
+): VersionsError {
   return new VersionsError(
     'Corrupt',
     'PACK_SPLICED',
-    `What is stored as pack ${name} ${part} like another pack`,
+    `What is stored as pack ${name} ${part} like ${other === undefined ? 'another pack' : `pack ${other.name}`}`,
   );
 }
 

@@ -197,7 +197,9 @@ export class Execution {
       if (block === undefined) continue;
       try {
         const { directory } = range;
-        const { sealed } = await readBlock(block.position, directory, repository, context.signal);
+        const { mirrors, keys, state } = repository;
+        const source = { mirrors, keys, packs: state.packs };
+        const { sealed } = await readBlock(block.position, directory, source, context.signal);
         const again: Range = {
           directory,
           offset: range.offset + block.at,
