@@ -232,7 +232,7 @@ describe('when DynamoDB', () => {
         }),
       };
     };
-    const names = Array.from({ length: 60 }, (_, index) => `o${String(index).padStart(2, '0')}`);
+    const names = Array.from({ length: 28 }, (_, index) => `o${String(index).padStart(2, '0')}`);
     await catalog.ledger.record(
       names.map((object) => ({ object, bytes: 1, life: 'live', mirror, state: 'damaged' })),
     );
