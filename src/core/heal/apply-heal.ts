@@ -66,7 +66,7 @@ export async function applyHeal(plan: HealPlan, options: HealOptions): Promise<H
 class HealRun implements HealResult {
   mended = 0;
   bytesWritten = 0;
-  left = 0;
+  left: number;
   readonly lost: string[] = [];
   readonly #plan: HealPlan;
   readonly #options: HealOptions;
@@ -74,6 +74,7 @@ class HealRun implements HealResult {
 
   constructor(plan: HealPlan, options: HealOptions) {
     this.#plan = plan;
+    this.left = plan.halted;
     this.#options = options;
     this.#budgetOfRun = new SearchBudget(budgetBytes, { signal: options.signal });
   }

@@ -26,6 +26,8 @@ export interface TrippedMirror {
 export interface HealPlan {
   readonly items: readonly HealItem[];
   readonly tripped: readonly TrippedMirror[];
+  /** Chosen bad copies that stay as they are, because too much is wrong in their mirror. */
+  readonly halted: number;
   /** Bad copies that the choice leaves out. */
   readonly unchosen: number;
   readonly quarantined: ReadonlyMap<string, readonly QuarantinedCopy[]>;
@@ -56,18 +58,20 @@ export function planHeal(result: VerifyMirrorsResult, choice: HealChoice = {}): 
   const byKey = Map.groupBy(result.bad, ({ object }) => object.key);
   const items: HealItem[] = [];
   let unchosen = 0;
+  let halted = 0;
   for (const [key, copies] of byKey) {
     // A mirror's marker is its own: nobody else has it.
     if (key === 'mirror') continue;
     const chosen = copies.filter((copy) => isChosen(copy, choice));
     unchosen += copies.length - chosen.length;
     const bad = new Set(copies.map(({ mirror }) => mirror.id));
-    const targets = chosen
-      // Nothing is written where no marker was read.
-      .filter(({ mirror }) => mirror.isUnmarked !== true)
+    // Nothing is written where no marker was read.
+    const marked = chosen.filter(({ mirror }) => mirror.isUnmarked !== true);
+    const targets = marked
       // What is missing is not written over, however much it is.
       .filter((copy) => copy.kind === 'missing' || !tripped.some(isOf(copy.mirror)))
       .map(({ mirror, kind }) => ({ mirror, kind }));
+    halted += marked.length - targets.length;
     const sources = listed
       .map(({ mirror }) => mirror)
       .filter(({ id, name }) => !bad.has(id) && (choice.from ?? name) === name);
@@ -75,7 +79,7 @@ export function planHeal(result: VerifyMirrorsResult, choice: HealChoice = {}): 
   }
   items.sort((a, b) => rankOf(a) - rankOf(b) || (a.key < b.key ? -1 : 1));
   const { strays, hashes } = result;
-  return { items, tripped, unchosen, quarantined: quarantinedIn(listed), strays, hashes };
+  return { items, tripped, halted, unchosen, quarantined: quarantinedIn(listed), strays, hashes };
 }
 
 function isChosen(

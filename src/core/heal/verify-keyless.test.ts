@@ -321,7 +321,7 @@ describe('a mirror in which too much is wrong at once', () => {
       heal: { dryRun: false, onPlan: (plan) => void tripped.push(plan.tripped[0]?.damaged ?? 0) },
     });
     expect(tripped).toEqual([40]);
-    expect(healed).toMatchObject({ mended: 1 });
+    expect(healed).toMatchObject({ mended: 1, left: 40 });
   });
 
   it('is mended if told so', async () => {
