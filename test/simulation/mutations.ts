@@ -64,6 +64,20 @@ export const mutations: readonly Mutation[] = [
     only: ['edit', 'healers race'],
   },
   {
+    name: 'a copy of which each read says something else counts as damaged',
+    file: 'verify/read-copy.ts',
+    from: 'if (agree(first.bad, bad)) return',
+    to: 'if (bad.detail.length > 0) return',
+    only: ['edit', 'healers race while one ails'],
+  },
+  {
+    name: 'what a mirror was given while it was away counts as mended',
+    file: 'heal/apply-heal.ts',
+    from: 'await run.assureThere();',
+    to: '',
+    only: ['edit', 'healers race while one ails'],
+  },
+  {
     name: 'a mirror is removed though another one is owed what it has',
     file: 'repository/remove-mirror.ts',
     from: 'if (belowMin > 0 && !lost) throw copiesTooFew(name, { objects: belowMin, mirrorsMin });',

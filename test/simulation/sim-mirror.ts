@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { VersionsError } from '../../src/core/index.ts';
 import { type ObjectInfo, type ObjectStore, MemoryStore } from '../../src/core/store/index.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
@@ -6,6 +7,9 @@ import type { SimProcess } from './sim-process.ts';
 /** What is the matter with a mirror. */
 export type Ailment = 'none' | 'down' | 'old' | 'empty' | 'lying';
 
+/** So many of the objects that were put last are not in a stale list. */
+export const hiddenCount = 6;
+
 /** A mirror of the simulated world: what it holds outlives every process. */
 export class SimMirror {
   readonly name: string;
@@ -13,7 +17,11 @@ export class SimMirror {
   /** In the order in which they were put last. */
   objects: Map<string, Uint8Array> = new Map();
   /** What it held at some time before. */
-  #copy: Map<string, Uint8Array> = new Map();
+  #copy: ReadonlyMap<string, Uint8Array> = new Map();
+  /** What happens to it, and before which of the calls to come. */
+  #turn: { calls: number; readonly happen: () => void } | undefined;
+  /** How often it has lied: it never says the same twice. */
+  lies = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -25,6 +33,28 @@ export class SimMirror {
 
   get hasCopy(): boolean {
     return this.#copy.size > 0;
+  }
+
+  get copy(): ReadonlyMap<string, Uint8Array> {
+    return this.#copy;
+  }
+
+  /** In the middle of whatever goes on then, something happens to it. */
+  turnAfter(calls: number, happen: () => void): void {
+    this.#turn = { calls, happen };
+  }
+
+  /** What has not happened by now will not. */
+  turnNoMore(): void {
+    this.#turn = undefined;
+  }
+
+  /** To be called before each call to it. */
+  called(): void {
+    const turn = this.#turn;
+    if (turn === undefined || --turn.calls > 0) return;
+    this.#turn = undefined;
+    turn.happen();
   }
 
   /** From now on it is as it was when the copy was made. */
@@ -64,6 +94,10 @@ class SimStore extends MemoryStore {
 
   override async put(key: string, parts: readonly Uint8Array[]): Promise<void> {
     const bytes = new Uint8Array(Buffer.concat(parts));
+    const [, hash] = /([0-9a-f]{64})$/.exec(key) ?? [];
+    if (hash !== undefined && createHash('sha256').update(bytes).digest('hex') !== hash) {
+      throw new Error(`Other bytes were to be written as ${key} of ${this.#mirror.name}`);
+    }
     const after = await this.#before(`put ${key}`);
     this.#mirror.objects.delete(key);
     this.#mirror.objects.set(key, bytes);
@@ -83,7 +117,7 @@ class SimStore extends MemoryStore {
     }
     after();
     const { offset, length } = options.range ?? { offset: 0, length: bytes.byteLength };
-    const read = bytes.slice(offset, offset + length);
+    const read = new Uint8Array(bytes.subarray(offset, offset + length));
     return this.#mirror.ailment === 'lying' ? this.#lie(key, read) : read;
   }
 
@@ -101,7 +135,7 @@ class SimStore extends MemoryStore {
     const after = await this.#before(`list ${prefix}`);
     const { objects, ailment } = this.#mirror;
     // A stale list knows nothing of what was put last.
-    const known = [...objects].slice(0, ailment === 'lying' ? -6 : objects.size);
+    const known = [...objects].slice(0, ailment === 'lying' ? -hiddenCount : objects.size);
     const listed = known.filter(([key]) => key.startsWith(prefix) && key > (options.after ?? ''));
     for (const [key, { byteLength }] of listed.sort(([a], [b]) => (a < b ? -1 : 1))) {
       yield { key, bytes: byteLength };
@@ -119,6 +153,7 @@ class SimStore extends MemoryStore {
   async #before(what: string): Promise<() => void> {
     const { name } = this.#mirror;
     await this.#process.called(what, name);
+    this.#mirror.called();
     if (this.#mirror.ailment === 'down') throw unavailable(`${name} is down`);
     const fault = this.#process.drawFault(what, name);
     if (fault === 'before') throw unavailable(what);
@@ -128,23 +163,36 @@ class SimStore extends MemoryStore {
     };
   }
 
-  /** Damaged, cut off, or some other object. The marker is believed, or it would be no mirror. */
+  /**
+   * Damaged, cut off, or some other object. The marker is believed, or it would be no mirror; and
+   * what was set aside, or nobody would ever take anything away.
+   */
   #lie(key: string, bytes: Uint8Array): Uint8Array {
-    if (key === 'mirror') return bytes;
+    if (key === 'mirror' || key.startsWith('quarantine/')) return bytes;
+    this.#mirror.lies += 1;
     switch (this.#random.below(4)) {
-      case 0: {
-        const at = this.#random.below(Math.max(1, bytes.byteLength));
-        bytes[at] = (bytes[at] ?? 0) ^ 4;
-        return bytes;
-      }
+      case 0:
+        return rotten(bytes, this.#random);
       case 1:
-        return bytes.slice(0, this.#random.below(bytes.byteLength + 1));
+        return bytes.slice(0, this.#random.below(Math.max(1, bytes.byteLength)));
       case 2: {
         const others = [...this.#mirror.objects.values()];
-        return new Uint8Array(others[this.#random.below(others.length)] ?? bytes);
+        return new Uint8Array(others[this.#mirror.lies % others.length] ?? bytes);
       }
       default:
         return bytes;
     }
   }
+}
+
+/** So large that to try which bit may have flipped would take seconds. */
+const longBytes = 4096;
+
+/** Something in the middle is wrong: a few bits, or in much bytes what a lost sector leaves. */
+export function rotten(bytes: Uint8Array, random: SeededRandom): Uint8Array {
+  const changed = bytes.slice();
+  const at = random.below(Math.max(1, changed.byteLength));
+  if (bytes.byteLength > longBytes) return changed.fill(0, Math.max(0, at - 200), at + 200);
+  changed[at] = (changed[at] ?? 0) ^ (1 + random.below(255));
+  return changed;
 }

@@ -70,12 +70,12 @@ export class SimProcess {
 
   /** Does this call fail, and before or after its work is done? */
   drawFault(what: string, mirror: string): 'none' | 'before' | 'after' {
-    const { random, faultsPerMille, refusal } = this.#options;
+    const { random, faultsPerMille, faultsIn = mirror, refusal } = this.#options;
     if (refusal?.mirror === mirror && what.startsWith(`put ${refusal.prefix}`)) {
       this.faults += 1;
       return 'before';
     }
-    if (random.below(1000) >= faultsPerMille) return 'none';
+    if (faultsIn !== mirror || random.below(1000) >= faultsPerMille) return 'none';
     this.faults += 1;
     return random.below(2) === 0 ? 'before' : 'after';
   }

@@ -14,6 +14,8 @@ export interface Trouble {
   readonly killCalls: string;
   /** Of 1,000 calls to mirrors, so many fail or lose their answer. */
   readonly faultsPerMille: number;
+  /** The mirror whose calls these are; all mirrors, if none is named. */
+  readonly faultsIn?: string | undefined;
   readonly refusal?: Refusal | undefined;
   /** A mirror that stores what it is given so much later than the others. */
   readonly slow?: { readonly mirror: string; readonly delayMs: number } | undefined;
@@ -77,4 +79,12 @@ export function inTakeOver(random: SeededRandom): Trouble {
   ] as const;
   const { killCalls, most } = places[random.below(places.length)] ?? places[0];
   return { ...noTrouble, killAt: 1 + random.below(most), killCalls };
+}
+
+/** It was not killed, and no call of it failed. */
+export function isUntroubled(ended: {
+  readonly killed: boolean;
+  readonly faults: number;
+}): boolean {
+  return !ended.killed && ended.faults === 0;
 }

@@ -32,6 +32,15 @@ import { noTrouble, type Trouble } from './sim-trouble.ts';
 /** Kind and content of everything below a source, by path. */
 export type Image = ReadonlyMap<string, string>;
 
+/** How many mirrors there are, and how many must have each object. With less than two copies of
+ * everything, a mirror that comes back old takes with it what only it had. */
+export const shapes = [
+  { mirrors: 3, min: 2 },
+  { mirrors: 2, min: 2 },
+  { mirrors: 3, min: 3 },
+  { mirrors: 1, min: 1 },
+] as const;
+
 /** A machine with a catalog, caches and a source of its own. */
 export interface SimMachine {
   readonly name: string;
@@ -60,6 +69,7 @@ export class SimWorld implements Disposable {
   readonly mirrorsMin: number;
   readonly #machines: SimMachine[] = [];
   #processes = 0;
+  readonly #hashed: WeakSet<Uint8Array> = new WeakSet();
 
   constructor(seed: string, shape: { readonly mirrors: number; readonly min: number }) {
     this.#seed = seed;
@@ -95,6 +105,14 @@ export class SimWorld implements Disposable {
     const machine = { name, directory, source };
     this.#machines.push(machine);
     return machine;
+  }
+
+  /** Somebody who has no key, no catalog and no files, but a place to run. */
+  addStranger(): SimMachine {
+    const name = 'nobody';
+    const directory = join(this.root, name);
+    mkdirSync(directory, { recursive: true });
+    return { name, directory, source: '' };
   }
 
   init(machine: SimMachine): Promise<Ended<unknown>> {
@@ -212,6 +230,20 @@ export class SimWorld implements Disposable {
     const { directory } = machine;
     rmSync(part === 'all' ? directory : `${directory}/cache`, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
+  }
+
+  /** What has a content name has that content, and nothing else was ever written there. */
+  checkNames(): void {
+    for (const { name: mirror, objects } of this.mirrors) {
+      for (const [key, bytes] of objects) {
+        const [, hash] = /([0-9a-f]{64})$/.exec(key) ?? [];
+        if (hash === undefined || this.#hashed.has(bytes)) continue;
+        if (createHash('sha256').update(bytes).digest('hex') !== hash) {
+          throw new Error(`${mirror} holds other bytes under ${key}`);
+        }
+        this.#hashed.add(bytes);
+      }
+    }
   }
 
   /** Lets a machine do something, in a process that trouble may befall. */

@@ -1,36 +1,42 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import type { Repository } from '../../src/core/index.ts';
 import { entryKey } from '../../src/core/repository/index.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
-import { type Hands, healersRace, removeAndAdd } from './sim-healing.ts';
+import { healersRaceWhileOneAils } from './sim-ailing.ts';
+import type { Hands } from './sim-healers.ts';
+import { healersRace, removeAndAdd } from './sim-healing.ts';
 import type { Ailment } from './sim-mirror.ts';
+import { removeAndAddWhileOneAils } from './sim-removal.ts';
 import { describe, refusals, unseen } from './sim-refusals.ts';
 import { assertSame, editTree } from './sim-tree.ts';
-import { atCommit, drawTrouble, inTakeOver, noTrouble, type Trouble } from './sim-trouble.ts';
+import {
+  atCommit,
+  drawTrouble,
+  inTakeOver,
+  isUntroubled,
+  noTrouble,
+  type Trouble,
+} from './sim-trouble.ts';
 import {
   type Ended,
   type Image,
   imageOf,
   imageOfDirectory,
   listSnapshots,
+  shapes,
   type SimMachine,
   SimWorld,
 } from './sim-world.ts';
 
-/** How many mirrors there are, and how many must have each object. With less than two copies of
- * everything, a mirror that comes back old takes with it what only it had. */
-const shapes = [
-  { mirrors: 3, min: 2 },
-  { mirrors: 2, min: 2 },
-  { mirrors: 3, min: 3 },
-  { mirrors: 1, min: 1 },
-] as const;
 const machinesMax = 3;
 const day = 86_400_000;
 
 /** Nothing of the repository has changed. */
 const harmless: ReadonlySet<string> = new Set(['edit', 'keep copy', 'clock jumps', 'nothing']);
+
+type Treatment = (hands: Hands) => Promise<void>;
+const removals: ReadonlySet<Treatment> = new Set([removeAndAdd, removeAndAddWhileOneAils]);
+const ailing: ReadonlySet<Treatment> = new Set([healersRaceWhileOneAils, removeAndAddWhileOneAils]);
 
 /** What was promised about a snapshot when its backup ended. */
 interface Promised {
@@ -62,7 +68,6 @@ export class Simulation implements Disposable {
   #wasPutBack = false;
   /** Calls that failed may have left debts: until a sync, no second copy may be taken away. */
   #mayOwe = false;
-  readonly #hashed: WeakSet<Uint8Array> = new WeakSet();
   /** What may happen; anything, if it is not given. */
   readonly #only: ReadonlySet<string> | undefined;
   readonly history: string[] = [];
@@ -73,7 +78,8 @@ export class Simulation implements Disposable {
     this.#only = only;
     this.#random = new SeededRandom(seed);
     // Where all is about removing a mirror, there must be one to spare.
-    const drawn = only?.has('mirror removed and added') ? 0 : this.#random.below(shapes.length);
+    const isRemoval = [...(only ?? [])].some((name) => name.startsWith('mirror removed'));
+    const drawn = isRemoval ? 0 : this.#random.below(shapes.length);
     const shape = shapes[drawn] ?? shapes[0];
     this.#world = new SimWorld(seed, shape);
     this.#owner = this.#world.addMachine();
@@ -143,7 +149,17 @@ export class Simulation implements Disposable {
       [isStuck ? 0 : 2, 'forget', () => this.#forget()],
       [6, 'fork', () => this.#fork()],
       [ails || isStuck ? 0 : 5, 'healers race', () => this.#heal(healersRace)],
+      [
+        ails || isStuck ? 0 : 6,
+        'healers race while one ails',
+        () => this.#heal(healersRaceWhileOneAils),
+      ],
       [ails || isStuck ? 0 : 4, 'mirror removed and added', () => this.#heal(removeAndAdd)],
+      [
+        ails || isStuck ? 0 : 4,
+        'mirror removed and added while one ails',
+        () => this.#heal(removeAndAddWhileOneAils),
+      ],
       [2, 'clock jumps', () => this.#world.clock.jump((this.#random.below(800) - 400) * day)],
     ];
     const only = this.#only;
@@ -355,17 +371,21 @@ export class Simulation implements Disposable {
   }
 
   /** Only what every mirror has may be taken away from one of them. */
-  async #heal(what: (hands: Hands) => Promise<void>): Promise<void> {
+  async #heal(what: Treatment): Promise<void> {
     const [world, random, owner] = [this.#world, this.#random, this.#owner];
-    const isRemoval = what === removeAndAdd;
-    if (world.mirrors.length < (isRemoval ? world.mirrorsMin + 1 : 2)) return;
+    const mirrorsMin = removals.has(what) ? world.mirrorsMin + 1 : 2;
+    if (world.mirrors.length < mirrorsMin) return;
     this.#makeWell();
-    const save = async (): Promise<void> => {
+    const save = async (trouble: Trouble = noTrouble): Promise<void> => {
       this.#edit(owner);
-      await this.#backup(owner, noTrouble);
+      await this.#backup(owner, trouble);
     };
     const note = (machine: SimMachine, ended: Ended<unknown>): void => this.#note(machine, ended);
-    await what({ world, random, owner, save, note });
+    const tell = (told: string): void => void this.history.push(`  ${told}`);
+    // What goes wrong meanwhile has its reason, also if all is well again by then.
+    this.#isUnsynced = ailing.has(what);
+    await what({ world, random, owner, save, note, tell });
+    this.#isUnsynced = false;
   }
 
   // --- what happens to them
@@ -525,7 +545,7 @@ export class Simulation implements Disposable {
   }
 
   async #check(snapshotsRead: number): Promise<void> {
-    this.#checkNames();
+    this.#world.checkNames();
     if (this.#world.mirrors.every(({ ailment }) => ailment === 'down' || ailment === 'empty'))
       return;
     await this.#world.fromMirrors(async (repository) => {
@@ -572,22 +592,4 @@ export class Simulation implements Disposable {
       if (copies < copiesMin) throw new Error(`${key} is in ${copies} mirrors`);
     }
   }
-
-  /** What has a content name has that content, and nothing else was ever written there. */
-  #checkNames(): void {
-    for (const { name: mirror, objects } of this.#world.mirrors) {
-      for (const [key, bytes] of objects) {
-        const [, hash] = /([0-9a-f]{64})$/.exec(key) ?? [];
-        if (hash === undefined || this.#hashed.has(bytes)) continue;
-        if (createHash('sha256').update(bytes).digest('hex') !== hash) {
-          throw new Error(`${mirror} holds other bytes under ${key}`);
-        }
-        this.#hashed.add(bytes);
-      }
-    }
-  }
-}
-
-function isUntroubled({ killed, faults }: Ended<unknown>): boolean {
-  return !killed && faults === 0;
 }

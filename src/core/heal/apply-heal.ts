@@ -9,6 +9,7 @@ import { copyUnreadable, noSource } from './heal-errors.ts';
 import { findGoodBytes, type GoodBytes, type Sources } from './find-good-bytes.ts';
 import { SearchBudget } from './search-bytes.ts';
 import type { HealItem, HealPlan } from './heal-plan.ts';
+import { goneMeanwhile } from './still-there.ts';
 
 export interface HealOptions extends Omit<
   Sources,
@@ -60,6 +61,7 @@ export async function applyHeal(plan: HealPlan, options: HealOptions): Promise<H
   const run = new HealRun(plan, options);
   options.monitor.count('objectsTotal', plan.items.length);
   await eachAtOnce(plan.items, objectsAtOnce, (item) => run.heal(item));
+  await run.assureThere();
   return run;
 }
 
@@ -71,6 +73,8 @@ class HealRun implements HealResult {
   readonly #plan: HealPlan;
   readonly #options: HealOptions;
   readonly #budgetOfRun: SearchBudget;
+  /** What each mirror was given. */
+  readonly #written: Map<Mirror, string[]> = new Map();
 
   constructor(plan: HealPlan, options: HealOptions) {
     this.#plan = plan;
@@ -98,6 +102,18 @@ class HealRun implements HealResult {
     monitor.count('objectsDone', 1);
   }
 
+  /** A mirror that went away in mid-run was given nothing. */
+  async assureThere(): Promise<void> {
+    for (const [mirror, keys] of this.#written) {
+      const gone = await goneMeanwhile(mirror, this.#options);
+      if (gone === undefined) continue;
+      this.mended -= keys.length;
+      this.left += keys.length;
+      this.#options.monitor.problem(gone);
+      for (const key of keys) await this.#note(key, mirror, 'debt');
+    }
+  }
+
   /** Believed sources first; then all others, because what was bad may have been a passing fault. */
   #find(item: HealItem): Promise<GoodBytes | undefined> {
     const { mirrors, isFromFixed } = this.#options;
@@ -118,6 +134,7 @@ class HealRun implements HealResult {
         await this.#note(key, mirror, 'stored');
         return;
       }
+      this.#written.set(mirror, [...(this.#written.get(mirror) ?? []), key]);
       this.bytesWritten += good.bytes.byteLength;
       monitor.count('bytesDone', good.bytes.byteLength);
       monitor.item({

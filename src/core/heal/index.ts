@@ -8,6 +8,7 @@
  * - a good copy is never written over or deleted; a damaged one is set aside, never thrown away;
  * - what was set aside goes once a later run has read everything whole from every mirror;
  * - what cannot be read now may be good: it is not written over either;
+ * - what was written counts only if the mirror shows its marker afterwards;
  * - where too much is wrong in a mirror at once, nothing in it is written over;
  * - one object that cannot be mended stops nothing.
  *
@@ -28,6 +29,7 @@ export {
 } from './heal-plan.ts';
 export { mendable } from './mendable.ts';
 export { payDebt, payDebts, type PaidDebts, type PayOptions } from './pay-debts.ts';
+export { goneMeanwhile } from './still-there.ts';
 export { setAside } from './quarantine.ts';
 export {
   breakerTripped,

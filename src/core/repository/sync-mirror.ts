@@ -1,5 +1,5 @@
 import { isVersionsError, type VersionsError } from '../errors/index.ts';
-import { payDebt } from '../heal/index.ts';
+import { goneMeanwhile, payDebt } from '../heal/index.ts';
 import type { Mirror } from '../mirror/index.ts';
 import { judgeFor, type ExpectedObject } from '../verify/index.ts';
 import { debtRow } from './debts.ts';
@@ -127,7 +127,14 @@ export async function applySync(
     }
   };
   await Promise.all(Array.from({ length: copiesAtOnce }, lane));
-  return { mirror: mirror.name, ...counts };
+  const { id, clock } = repository;
+  const gone =
+    counts.copied > 0 && (await goneMeanwhile(mirror, { repository: id, clock, ...options }));
+  if (!gone) return { mirror: mirror.name, ...counts };
+  // It was given nothing, and owes everything still.
+  await recordPlan(repository, plan);
+  monitor.problem(gone);
+  return { mirror: mirror.name, copied: 0, present: 0, bytesCopied: 0, left: owed.length };
 }
 
 /** Returns the bytes that were written; 0 if the mirror had a good copy. */

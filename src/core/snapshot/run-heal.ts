@@ -1,4 +1,5 @@
 import type { PackName } from '../base/index.ts';
+import { VersionsError } from '../errors/index.ts';
 import { decodeEntryObject, parseObjectName } from '../format/index.ts';
 import {
   applyHeal,
@@ -90,9 +91,11 @@ export async function runHeal(
   const plan = planHeal(result, options);
   await options.onPlan?.(plan);
   for (const tripped of breakerTripped(plan)) monitor.problem(tripped);
+  const unlisted = unlistedMirrors(repository, result);
+  for (const error of unlisted) monitor.problem(error);
   if (!options.dryRun) {
     const isAllHere = absentMembers(repository).length + repository.lostPacks.size === 0;
-    const isComplete = options.level === 'data' && isAllHere && result.listed.length > 0;
+    const isComplete = options.level === 'data' && isAllHere && unlisted.length === 0;
     await emptyQuarantine(result, { isComplete, monitor, signal });
   }
   const healed = options.dryRun ? undefined : await apply(repository, plan, options, context);
@@ -108,6 +111,28 @@ export async function runHeal(
     salvaged,
     durationMs: Math.round(clock.elapsed() - began),
   };
+}
+
+/** Nothing is known of the copies in them, so that nobody may say that all is mended. */
+function unlistedMirrors(
+  { mirrors: { mirrors } }: Repository,
+  { listed }: VerifyMirrorsResult,
+): readonly VersionsError[] {
+  const known = new Set(listed.map(({ mirror }) => mirror.id));
+  return mirrors
+    .filter(({ id }) => !known.has(id))
+    .map(
+      ({ name }) =>
+        new VersionsError(
+          'Unavailable',
+          'MIRROR_UNLISTED',
+          `Mirror ${name} could not be listed, so nothing in it was looked at or mended`,
+          {
+            hint: 'Bring it back, then run `versions heal` again; `versions doctor` tries out what a mirror can do',
+            context: { mirror: name },
+          },
+        ),
+    );
 }
 
 /** Verifies what is there; with threads, which end before anything is mended. */

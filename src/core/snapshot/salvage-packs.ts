@@ -176,7 +176,10 @@ async function retire(
   try {
     const aside = await setAside(key, bytes, mirror, signal);
     const kept = aside === undefined ? bytes : await mirror.store.get(aside, { signal });
-    if (bytesEqual(kept, bytes)) await mirror.store.delete(key, { signal });
+    // Another healer may have made it good since, or it was read badly then.
+    const now = await mirror.store.get(key, { signal, isFresh: true });
+    const isSame = bytesEqual(kept, bytes) && bytesEqual(now, bytes);
+    if (isSame) await mirror.store.delete(key, { signal });
   } catch (error) {
     if (!isVersionsError(error, 'Unavailable', 'Denied', 'NotFound')) throw error;
     monitor.problem(error);

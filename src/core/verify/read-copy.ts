@@ -33,7 +33,8 @@ export interface CheckOptions {
 
 /**
  * Reads the copy of an object in one mirror and judges it. A bad read is only a suspicion, because
- * cables and memory fail too: the copy is bad if a second read, over a fresh connection, agrees. Throws only what says
+ * cables and memory fail too: the copy is bad if a second read, over a fresh connection, finds the same
+ * wrong. Where the two differ it cannot be read now, and nothing is known of it. Throws only what says
  * nothing about the copy: `Cancelled`, and faults of the program.
  */
 export function readCopy(
@@ -79,7 +80,19 @@ async function readTwice(look: (isFresh: boolean) => Promise<Look>): Promise<Rea
   const bothRead = bytesRead + (second.byteLength ?? 0);
   const { bad, bytes } = second;
   if (bad === undefined) return { good: bytes, doubt: first.bad.detail, bytesRead: bothRead };
-  return { bad: { ...bad, bytes }, bytesRead: bothRead };
+  if (agree(first.bad, bad)) return { bad: { ...bad, bytes }, bytesRead: bothRead };
+  const detail = `Two reads of it say different things: ${first.bad.detail}; ${bad.detail}`;
+  return { bad: { kind: 'unreadable', detail, bytes }, bytesRead: bothRead };
+}
+
+/**
+ * What is bad in itself is bad in the same way each time. Where each read gives other bytes, or one
+ * gives none, it is the reading that fails, and the copy may be good.
+ */
+function agree(first: Omit<BadRead, 'bytes'>, second: Omit<BadRead, 'bytes'>): boolean {
+  if (first.kind !== second.kind) return false;
+  // It names the hash of what was read.
+  return first.kind !== 'corrupt' || first.detail === second.detail;
 }
 
 async function readOnce(
