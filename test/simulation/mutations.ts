@@ -71,13 +71,6 @@ export const mutations: readonly Mutation[] = [
     only: ['edit', 'healers race while one ails'],
   },
   {
-    name: 'what a mirror was given while it was away counts as mended',
-    file: 'heal/apply-heal.ts',
-    from: 'await run.assureThere();',
-    to: '',
-    only: ['edit', 'healers race while one ails'],
-  },
-  {
     name: 'a mirror is removed though another one is owed what it has',
     file: 'repository/remove-mirror.ts',
     from: 'if (belowMin > 0 && !lost) throw copiesTooFew(name, { objects: belowMin, mirrorsMin });',
