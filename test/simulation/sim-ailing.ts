@@ -64,7 +64,7 @@ async function race(hands: Hands, illness: Illness, spoiled: readonly Spoiled[])
   if (stranger !== undefined && !stranger.killed) {
     hands.note(owner, stranger);
     if (stranger.error !== undefined) throw stranger.error;
-    if (stranger.value !== undefined) illness.assertHonest(stranger.value, spoiled);
+    if (stranger.value !== undefined) illness.assertHonest(stranger.value, spoiled, false);
   }
   await saving;
   // What needs nothing of the one that ails must be done.
