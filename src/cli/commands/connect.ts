@@ -87,7 +87,7 @@ function finish(session: Session, name: string, connected: Connected): CommandRe
   session.output.line(`repository ${name} connected: ${found}`);
   if (!session.settings.flag('take-over')) {
     session.output.note(
-      'This machine can read it. To back up from here, and no more from the machine before: versions connect --take-over',
+      `This machine can read it. To back up from here, and no more from the machine before: versions connect ${name} --take-over`,
     );
   }
   if (!encrypted) session.output.note('This repository is not encrypted.');

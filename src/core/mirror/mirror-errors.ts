@@ -7,28 +7,33 @@ export interface MirrorFailure {
   readonly error: unknown;
 }
 
-/** Too few mirrors can be written to. */
-export function quorumLost(message: string, failures: readonly MirrorFailure[]): VersionsError {
+/** Too few mirrors can be written to, or, where one is enough, none at all. */
+export function quorumLost(
+  message: string,
+  failures: readonly MirrorFailure[],
+  mirrorsMin: number,
+): VersionsError {
   return new VersionsError(
     'Unavailable',
     'QUORUM_LOST',
     failures.length === 0 ? message : `${message}: ${reasons(failures)}`,
     {
-      hint: hintOf(failures),
+      hint: hintOf(failures, mirrorsMin),
       context: { mirrors: failures.map(({ name }) => name).join(', ') },
       cause: failures[0]?.error,
     },
   );
 }
 
-function hintOf(failures: readonly MirrorFailure[]): string {
+function hintOf(failures: readonly MirrorFailure[], mirrorsMin: number): string {
   const full = failures.filter(({ error }) => isFull(error)).map(({ name }) => name);
   const areOthers = full.length === 0 || full.length < failures.length;
   const steps = [
     ...(full.length > 0 ? [`make room in ${full.join(' and ')}`] : []),
     ...(areOthers ? ['bring the mirrors back (`versions status` shows them)'] : []),
   ].join(', ');
-  return `${steps.charAt(0).toUpperCase()}${steps.slice(1)} and run the command again, or lower mirrors-min`;
+  const again = `${steps.charAt(0).toUpperCase()}${steps.slice(1)} and run the command again`;
+  return mirrorsMin > 1 ? `${again}, or lower mirrors-min` : again;
 }
 
 /** Itself, or as the reason why the mirror was given up. */

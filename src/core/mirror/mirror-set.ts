@@ -123,7 +123,7 @@ export class MirrorSet implements AsyncDisposable {
     if (mirrors.length === 0 || repositoryId === undefined) throw nothingFound(absent);
     if (!options.readOnly && mirrors.length < mirrorsMin) {
       const message = `${mirrors.length} of ${places} mirrors can be reached where ${mirrorsMin} must store each object`;
-      throw quorumLost(message, absent);
+      throw quorumLost(message, absent, mirrorsMin);
     }
     return new MirrorSet(options, limits, { ...opened, repositoryId, mirrorsMin });
   }
@@ -281,7 +281,8 @@ export class MirrorSet implements AsyncDisposable {
     const key = short();
     if (key === undefined) return;
     const failures = gone.map(({ mirror: { name }, down }) => ({ name, error: down }));
-    throw quorumLost(`${key} is stored in fewer than ${this.mirrorsMin} mirrors`, failures);
+    const message = `${key} is stored in fewer than ${this.mirrorsMin} mirrors`;
+    throw quorumLost(message, failures, this.mirrorsMin);
   }
 
   async #leaveWhenSettled(settled: Promise<Settled>, leave: () => void): Promise<void> {
@@ -310,7 +311,7 @@ function nothingFound(absent: readonly AbsentPlace[]): VersionsError {
   const [first] = absent;
   const sameKind = absent.every(({ error }) => error.kind === first?.error.kind);
   if (first !== undefined && sameKind && first.error.kind !== 'Unavailable') return first.error;
-  return quorumLost('No mirror can be reached', absent);
+  return quorumLost('No mirror can be reached', absent, 1);
 }
 
 const emptyCodes: ReadonlySet<string> = new Set(['OBJECT_NOT_FOUND', 'STORE_ABSENT']);

@@ -131,7 +131,7 @@ export class QuorumWrite {
     else if (fatal !== undefined) this.#reached.reject(fatal.error);
     else {
       const message = `${key} is stored in ${this.#stored.length} mirrors where ${mirrorsMin} must have it`;
-      this.#reached.reject(quorumLost(message, this.#failures));
+      this.#reached.reject(quorumLost(message, this.#failures, mirrorsMin));
     }
   }
 

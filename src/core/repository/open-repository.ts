@@ -394,7 +394,7 @@ function takeOverNeeded(): VersionsError {
     'TAKE_OVER_NEEDED',
     'This machine was connected for reading; another machine writes to the repository',
     {
-      hint: 'To write from here from now on: "versions connect --take-over" with the same mirrors',
+      hint: 'To write from here from now on: `versions connect NAME --take-over`, NAME being what the configuration calls the repository',
     },
   );
 }

@@ -328,5 +328,6 @@ describe('what was not chosen', () => {
     const second = await heal({ object: treeKey });
     expect(second.summary).toMatchObject({ mended: 1, left: 0, unchosen: 0, findings: 1 });
     expect((await heal()).summary).toMatchObject({ mended: 0, unchosen: 0, findings: 0 });
+    await expect(heal({ object: 'packs/none' })).rejects.toMatchObject({ code: 'OBJECT_UNKNOWN' });
   });
 });

@@ -28,6 +28,7 @@ import {
   HealthRecorder,
   KnownCopies,
   verifyMirrors,
+  type ExpectedObject,
   type VerifyLevel,
   type VerifyMirrorsResult,
 } from '../verify/index.ts';
@@ -74,6 +75,8 @@ export async function runHeal(
   const { clock, monitor, signal } = context;
   const { catalog } = repository;
   assertMirrorsHere(repository, [options.from, options.mirror]);
+  const everything = await expectedObjects(repository);
+  assertNamed(everything, options.object);
   const began = clock.elapsed();
   const now = clock.now();
   const known = await KnownCopies.read(catalog.ledger, now);
@@ -81,7 +84,8 @@ export async function runHeal(
     ? undefined
     : new HealthRecorder(catalog.ledger, now, ({ message }) => monitor.note(message));
   const superseded = await findSuperseded(repository, options, context);
-  const result = await look(repository, superseded, {
+  const expected = everything.filter(({ key }) => !superseded.has(key));
+  const result = await look(repository, expected, {
     ...context,
     level: options.level,
     known,
@@ -138,7 +142,7 @@ function unlistedMirrors(
 /** Verifies what is there; with threads, which end before anything is mended. */
 async function look(
   repository: Repository,
-  superseded: ReadonlySet<string>,
+  expected: readonly ExpectedObject[],
   {
     level,
     known,
@@ -151,7 +155,6 @@ async function look(
     readonly recorder: HealthRecorder | undefined;
   },
 ): Promise<VerifyMirrorsResult> {
-  const expected = (await expectedObjects(repository)).filter(({ key }) => !superseded.has(key));
   await using threads = new HashThreads(hashThreadCount(repository));
   monitor.at('verifying');
   return await verifyMirrors(repository.mirrors.mirrors, expected, {
@@ -178,6 +181,20 @@ function assertMirrorsHere(
     const away = absent.find((place) => place.name === name);
     throw away?.error ?? mirrorUnknown(name, here);
   }
+}
+
+/** Nothing being wrong with what is not there must not look like its being mended. */
+function assertNamed(expected: readonly ExpectedObject[], part: string | undefined): void {
+  if (part === undefined || expected.some(({ key }) => key.includes(part))) return;
+  throw new VersionsError(
+    'Usage',
+    'OBJECT_UNKNOWN',
+    `No object of the repository has ${part} in its key`,
+    {
+      hint: '`versions verify` names the objects with which something is wrong',
+      context: { part },
+    },
+  );
 }
 
 async function findSuperseded(
