@@ -9,8 +9,8 @@ const room = new URL('../../src/core/format/', import.meta.url);
 const notDecoders = [
   /^(?:encode|write|join)/,
   /(?:Aad|Value)$/,
-  // Errors, and sizes, hashes and names of what is about to be written.
-  /^(?:damaged|tooNew|packEndBytes|listPageEndsAfter|withOwnHash|packNameOf|quarantineKey)$/,
+  // Errors; sizes, hashes and names of what is about to be written, or of what the journal names.
+  /^(?:damaged|tooNew|packEndBytes|pieceTableOffsetOf|listPageEndsAfter|withOwnHash|packNameOf|quarantineKey)$/,
   /^(?:isLeafPage|partsOfCheckpoint)$/,
 ];
 

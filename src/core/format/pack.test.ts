@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { packBytesMax } from '../base/index.ts';
 import {
   ChunkTableBuilder,
   decodeChunkTable,
@@ -13,9 +14,12 @@ import {
   decodePackTrailer,
   packEndBytes,
   pieceBytes,
+  pieceTableBytes,
+  pieceTableOffsetOf,
   trailerBytes,
   writePackEnd,
 } from './pack-end.ts';
+import { headerBytes } from './header.ts';
 import {
   bytesOfLength,
   decodedOrRefused,
@@ -165,6 +169,27 @@ describe('the end of a pack', () => {
     expect(checkPieceTable(pieceTable, trailerView)).toBe(true);
     expect(badPieces(pack, pieceTable, bodyBytes)).toEqual([]);
     expect(packEndBytes(bodyBytes - 18, 18)).toBe(pack.byteLength - bodyBytes + 18);
+  });
+
+  test('is found by the size of the pack alone', () => {
+    const sizes = fc.oneof(
+      fc.integer({ min: headerBytes, max: packBytesMax }),
+      // Around the end of a piece.
+      fc
+        .tuple(fc.integer({ min: 1, max: 4000 }), fc.integer({ min: -2, max: 2 }))
+        .map(([pieces, more]) => pieces * pieceBytes + more),
+    );
+    fc.assert(
+      fc.property(sizes, (offset) => {
+        const size = offset + pieceTableBytes(offset) + trailerBytes;
+        expect(pieceTableOffsetOf(size)).toBe(offset);
+      }),
+    );
+    // One byte of a new piece takes the 32 of its hash as well.
+    const full = pieceBytes + pieceTableBytes(pieceBytes) + trailerBytes;
+    expect(pieceTableOffsetOf(full + 32)).toBeUndefined();
+    for (const none of [0, 1, trailerBytes, headerBytes + trailerBytes])
+      expect(pieceTableOffsetOf(none)).toBeUndefined();
   });
 
   test('has the SHA-256 of each 65,536 bytes', () => {
