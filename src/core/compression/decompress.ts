@@ -1,6 +1,6 @@
 import { zstdDecompressSync } from 'node:zlib';
 import { releaseMemory } from '../base/index.ts';
-import { VersionsError } from '../errors/index.ts';
+import { systemErrorCode, VersionsError } from '../errors/index.ts';
 import type { Codec } from './compress-block.ts';
 import { ZstdContext } from './zstd-context.ts';
 import { readZstdFrame } from './zstd-frame.ts';
@@ -8,7 +8,7 @@ import { readZstdFrame } from './zstd-frame.ts';
 /**
  * The plaintext of a block or payload. `plainBytes` is its exact length, which the caller has checked
  * against a limit: no more memory than that is taken. For codec 0 the result is `bytes` itself.
- * Throws `Corrupt` (code COMPRESSED_DAMAGED).
+ * Throws `Corrupt` (code COMPRESSED_DAMAGED; COMPRESSED_OVERLONG if there is more than that in it).
  */
 export function decompress(codec: Codec, bytes: Uint8Array, plainBytes: number): Uint8Array {
   checkOutside(codec, bytes, plainBytes);
@@ -44,6 +44,7 @@ function decompressOnce(bytes: Uint8Array, plainBytes: number): Uint8Array {
       maxOutputLength: Math.max(plainBytes, 1),
     });
   } catch (error) {
+    if (systemErrorCode(error) === 'ERR_BUFFER_TOO_LARGE') throw overlong(plainBytes);
     throw compressedDamaged(plainBytes, error);
   }
   if (plain.byteLength !== plainBytes) throw compressedDamaged(plainBytes);
@@ -57,11 +58,20 @@ function checkOutside(codec: Codec, bytes: Uint8Array, plainBytes: number): void
     return;
   }
   const frame = readZstdFrame(bytes);
-  const fits =
-    frame !== undefined &&
-    frame.frameBytes === bytes.byteLength &&
-    (frame.contentBytes ?? plainBytes) === plainBytes;
-  if (!fits) throw compressedDamaged(plainBytes);
+  if (frame?.frameBytes !== bytes.byteLength) throw compressedDamaged(plainBytes);
+  const { contentBytes = plainBytes } = frame;
+  if (contentBytes > plainBytes) throw overlong(plainBytes);
+  if (contentBytes < plainBytes) throw compressedDamaged(plainBytes);
+}
+
+/** A bomb, or a fault in the program that made it. */
+function overlong(plainBytes: number): VersionsError {
+  return new VersionsError(
+    'Corrupt',
+    'COMPRESSED_OVERLONG',
+    `Compressed data unpacks to more than the ${plainBytes} bytes that it is said to hold`,
+    { context: { plainBytes } },
+  );
 }
 
 function compressedDamaged(plainBytes: number, cause?: unknown): VersionsError {

@@ -44,8 +44,8 @@ interface BlockSource {
 /**
  * Reads a block from whichever mirror has it whole; if a mirror gives it only as a part of the whole
  * pack, from there. If none has, the chain of causes of what it throws ends with the reason:
- * PACK_SPLICED, PACK_ALTERED, PACK_MADE_WRONG, PACK_CUT_OFF, COMPRESSED_DAMAGED, and SEAL_BROKEN
- * where more could not be found out.
+ * PACK_SPLICED, PACK_ALTERED, PACK_MADE_WRONG, PACK_CUT_OFF, COMPRESSED_DAMAGED,
+ * COMPRESSED_OVERLONG, and SEAL_BROKEN where more could not be found out.
  */
 export async function readBlock(
   block: number,
