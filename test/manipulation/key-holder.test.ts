@@ -275,8 +275,11 @@ describe('a block of somebody who has the keys', () => {
       return forger.put('tree', page(0, ...bombs, file('good')));
     });
     expect(met.restore).toEqual(['CONTENT_LOST', 'CONTENT_LOST', 'CONTENT_LOST']);
-    const reasons = ['COMPRESSED_DAMAGED', 'COMPRESSED_OVERLONG', 'COMPRESSED_OVERLONG'];
-    expect(met.reasons.toSorted()).toEqual(reasons);
+    const codes = Object.groupBy(met.reasons, (code) => String(code));
+    expect(codes).toMatchObject({
+      COMPRESSED_OVERLONG: { length: 2 },
+      COMPRESSED_DAMAGED: { length: 1 },
+    });
     expect(met.made).toContain('good');
     expect(process.memoryUsage().rss - before).toBeLessThan(256 * mebibyte);
   });
