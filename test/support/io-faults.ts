@@ -29,8 +29,19 @@ function pathOf(fd: unknown): string | undefined {
   }
 }
 
+/** A path that leads through a descriptor, as it is seen from the root. */
+function fromRoot(path: string): string {
+  return path.replace(/^\/proc\/self\/fd\/\d+/, (start) => {
+    try {
+      return fs.readlinkSync(start);
+    } catch {
+      return start;
+    }
+  });
+}
+
 function isFaulty(path: unknown, kind: Kind): boolean {
-  const text = typeof path === 'string' || Buffer.isBuffer(path) ? path.toString() : '';
+  const text = typeof path === 'string' || Buffer.isBuffer(path) ? fromRoot(path.toString()) : '';
   return faults.some((fault) => fault.calls.includes(kind) && new RegExp(fault.path).test(text));
 }
 
