@@ -318,6 +318,14 @@ describe('verify', () => {
     expect(Number(summary['lost'])).toBeGreaterThan(0);
   });
 
+  it('does not call mended what is in a mirror that is not here', async () => {
+    await rm(machine.path('one'), { recursive: true });
+    const healed = await machine.run(['heal', '--json']);
+    expect(healed).toMatchObject({ code: 20, summary: { left: 0, absent: 1 } });
+    expect((await machine.run(['heal', '--mirror', 'b'])).code).toBe(0);
+    expect((await machine.run(['verify', '--keyless', '--heal'])).code).toBe(20);
+  });
+
   it('tells an absent mirror by one finding', async () => {
     await rm(machine.path('one'), { recursive: true });
     const { documents, summary } = await machine.run(['verify', '--json']);

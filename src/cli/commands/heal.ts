@@ -65,7 +65,7 @@ export async function healOpened(session: Session, level: VerifyLevel): Promise<
     );
   }
   const losses = summary.lost > 0 ? await nameLosses(session, secret) : 0;
-  const { bytesRead, bytesWritten, left, lost, salvaged, durationMs } = summary;
+  const { absent, bytesRead, bytesWritten, left, lost, salvaged, durationMs } = summary;
   const mended = summary.mended + before;
   const parts = [
     dryRun
@@ -85,7 +85,8 @@ export async function healOpened(session: Session, level: VerifyLevel): Promise<
   }
   const fields = { level, ...summary, mended, losses };
   if (lost > 0) return { exitCode: 21, summary: fields };
-  const isOpen = left > 0 || (dryRun && monitor.hasDamage);
+  const isAway = absent > 0 && mirrorOption(session) === undefined;
+  const isOpen = left > 0 || isAway || (dryRun && monitor.hasDamage);
   return { exitCode: isOpen ? 20 : 0, summary: fields };
 }
 

@@ -100,6 +100,7 @@ function finish(session: Session, level: string, summary: KeylessSummary): Comma
   }
   const fields = { level, keyless: true, ...summary };
   if (lost > 0) return { exitCode: 21, summary: fields };
-  const isOpen = healed ? healed.left > 0 : monitor.hasDamage;
+  const isAway = summary.absent > 0 && mirrorOption(session) === undefined;
+  const isOpen = healed ? healed.left > 0 || isAway : monitor.hasDamage;
   return { exitCode: isOpen ? 20 : 0, summary: fields };
 }

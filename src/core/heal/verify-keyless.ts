@@ -54,6 +54,8 @@ export interface KeylessSummary {
   readonly healable: number;
   /** Objects of which neither is known. */
   readonly lost: number;
+  /** Places that show nothing of the repository: what is wrong in them nobody knows. */
+  readonly absent: number;
   /** What healing did, if it was asked for. */
   readonly healed?: HealResult | undefined;
   readonly durationMs: number;
@@ -98,6 +100,7 @@ export async function verifyKeyless(
     findings: result.findings.length + mirrors.absent.length + withoutKeys,
     healable: result.findings.filter(({ healable }) => healable).length,
     lost: (healed?.lost ?? result.lost).length + Math.min(1, withoutKeys),
+    absent: mirrors.absent.length,
     healed: healed && {
       mended: healed.mended + markersMended,
       left: healed.left,

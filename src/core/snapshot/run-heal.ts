@@ -56,6 +56,8 @@ export interface HealSummary {
   readonly unchosen: number;
   /** Objects that no mirror at hand has, and that could not be put together. */
   readonly lost: number;
+  /** Configured mirrors that are not here: what is wrong in them nobody knows. */
+  readonly absent: number;
   readonly bytesWritten: number;
   /** What was saved of lost packs; undefined if there was no need, or mirrors are missing. */
   readonly salvaged?: Salvaged | undefined;
@@ -111,6 +113,7 @@ export async function runHeal(
     left: healed?.left ?? 0,
     unchosen: plan.unchosen,
     lost: healed?.lost.length ?? 0,
+    absent: repository.mirrors.absent.length,
     bytesWritten: healed?.bytesWritten ?? 0,
     salvaged,
     durationMs: Math.round(clock.elapsed() - began),
