@@ -293,8 +293,8 @@ class Planner {
   /** Does `--overwrite` keep what is there? */
   #isKept(entry: TreeEntry, existing: FileStat): boolean {
     const { overwrite } = this.#work.options;
-    // What a restore that was killed left is nobody's file.
-    if (isUnfinished(existing)) return false;
+    // What a restore that was killed left is nobody's file; somebody's may have the same mode.
+    if (isUnfinished(existing) && this.#work.unsafe.mayBeOurs(existing)) return false;
     if (overwrite === 'never') return true;
     const sameTime =
       entry.mtimeSeconds === existing.mtimeSeconds && entry.mtimeNanos === existing.mtimeNanos;

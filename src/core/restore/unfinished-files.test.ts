@@ -45,6 +45,8 @@ describe.runIf(process.platform === 'linux')(
       'is completed with --overwrite %s',
       async (overwrite) => {
         const target = repository.path(`target-${overwrite}`);
+        // It was begun here.
+        await repository.restore(target, { include: ['nothing'] });
         // A hole where a part is missing, a part at the end, nothing at all; and all of it.
         const torn = Buffer.from(large.subarray(0, 500_000)).fill(0, 100_000, 300_000);
         plant(target, 'large', torn, 0o1600);
@@ -62,9 +64,9 @@ describe.runIf(process.platform === 'linux')(
       },
     );
 
-    it('is not taken for what somebody else put there', async () => {
-      const target = repository.path('target-kept');
-      const path = plant(target, 'large', Buffer.from('mine'), 0o600);
+    it.each([0o600, 0o1600])('is not taken for what somebody else put there (%o)', async (mode) => {
+      const target = repository.path(`target-kept-${mode}`);
+      const path = plant(target, 'large', Buffer.from('mine'), mode);
       const { summary } = await repository.restore(target, { overwrite: 'never' });
       expect(summary).toMatchObject({ filesRestored: 2, filesUnchanged: 1 });
       expect(readFileSync(path, 'latin1')).toBe('mine');

@@ -49,7 +49,12 @@ export class UnsafeWrites {
   mayBeTorn({ ctimeSeconds }: Pick<FileStat, 'ctimeSeconds'>): boolean {
     const note = this.#note;
     if (note === undefined || this.#isOfThisStart(note)) return false;
-    return ctimeSeconds >= note.since - slackSeconds;
+    return this.mayBeOurs({ ctimeSeconds });
+  }
+
+  /** Was this written since a restore into the target was first begun here, that it may be its own? */
+  mayBeOurs({ ctimeSeconds }: Pick<FileStat, 'ctimeSeconds'>): boolean {
+    return this.#note !== undefined && ctimeSeconds >= this.#note.since - slackSeconds;
   }
 
   /** To be called before anything is written. */
