@@ -5,7 +5,7 @@ const { VERSIONS_TEST_STEPS, VERSIONS_TEST_SEED, VERSIONS_TEST_ONLY } = process.
 const steps = Number(VERSIONS_TEST_STEPS ?? 1500);
 const seed = VERSIONS_TEST_SEED ?? String(Date.now());
 /** Unless somebody asks for a number of steps, a slow machine does fewer. */
-const secondsMax = VERSIONS_TEST_STEPS === undefined ? 180 : Number.POSITIVE_INFINITY;
+const secondsMax = VERSIONS_TEST_STEPS === undefined ? 300 : Number.POSITIVE_INFINITY;
 /** Names of what may happen, with commas between them. */
 const only = VERSIONS_TEST_ONLY === undefined ? undefined : new Set(VERSIONS_TEST_ONLY.split(','));
 /** A new world after so many. */
