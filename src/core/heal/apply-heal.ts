@@ -134,7 +134,9 @@ class HealRun implements HealResult {
         await this.#note(key, mirror, 'stored');
         return;
       }
-      this.#written.set(mirror, [...(this.#written.get(mirror) ?? []), key]);
+      const written = this.#written.get(mirror);
+      if (written === undefined) this.#written.set(mirror, [key]);
+      else written.push(key);
       this.bytesWritten += good.bytes.byteLength;
       monitor.count('bytesDone', good.bytes.byteLength);
       monitor.item({

@@ -35,7 +35,7 @@ export {
   type MirrorSetStatus,
   type MirrorStatus,
 } from './mirror-set.ts';
-export { lookAgain, type LookAgainOptions, type SecondLook } from './look-again.ts';
+export { lookAgain } from './look-again.ts';
 export { mirrorForeign } from './mirror-errors.ts';
 export { mirrorsMinOf } from './open-mirrors.ts';
 export type { Debt, Settled, Stored } from './quorum-write.ts';

@@ -208,11 +208,13 @@ export function noCopyReachable(key: string, failures: readonly MirrorFailure[])
 }
 
 function reasons(failures: readonly MirrorFailure[]): string {
-  return failures.map(({ name, error }) => `${name}: ${errorMessage(reasonOf(error))}`).join('; ');
+  return failures
+    .map(({ name, error }) => `${name}: ${errorMessage(whyGivenUp(error))}`)
+    .join('; ');
 }
 
 /** That a mirror was given up has been told when it was; what is still to be said is why. */
-function reasonOf(error: unknown): unknown {
+function whyGivenUp(error: unknown): unknown {
   const isGivenUp = isVersionsError(error) && error.code === 'MIRROR_DOWN';
   return isGivenUp ? (error.cause ?? error) : error;
 }

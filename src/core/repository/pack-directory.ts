@@ -75,10 +75,17 @@ async function readTableAlone(
   if (end === undefined || pack.tableBytes > end - headerBytes) return undefined;
   const range = { offset: end - pack.tableBytes, length: pack.tableBytes };
   let directory: PackDirectory | undefined;
+  const kind = pack.kind === 'data' ? 'data-pack' : 'tree-pack';
+  const { suite } = keys;
   const accept = (sealed: Uint8Array): boolean => {
     for (const epoch of keys.epochs) {
-      directory = openTable(sealed, { pack, keys, repository, epoch, offset: range.offset });
-      if (directory !== undefined) return true;
+      const header = encodeObjectHeader({ kind, suite, repository, epoch, salt: pack.salt });
+      try {
+        directory = openTable(sealed, range.offset, header, { pack, keys });
+        return true;
+      } catch (error) {
+        if (!isVersionsError(error, 'Corrupt')) throw error;
+      }
     }
     return false;
   };
@@ -90,34 +97,17 @@ async function readTableAlone(
   return directory;
 }
 
+/** Opens the sealed chunk table, before which the blocks end. Throws `Corrupt`. */
 function openTable(
   sealed: Uint8Array,
-  {
-    pack,
-    keys,
-    repository,
-    epoch,
-    offset,
-  }: {
-    readonly pack: PackInfo;
-    readonly keys: RepositoryKeys;
-    readonly repository: RepositoryId;
-    readonly epoch: number;
-    readonly offset: number;
-  },
-): PackDirectory | undefined {
-  const kind = pack.kind === 'data' ? 'data-pack' : 'tree-pack';
-  const { suite } = keys;
-  const header = encodeObjectHeader({ kind, suite, repository, epoch, salt: pack.salt });
-  const key = keys.sealingKey('table', epoch, pack.salt);
-  try {
-    const plain = open(key, tablePosition, blockAad(header, tablePosition), sealed);
-    const table = decodeChunkTable(plain, offset);
-    return { pack, header, decodedHeader: decodeObjectHeader(header), table };
-  } catch (error) {
-    if (!isVersionsError(error, 'Corrupt')) throw error;
-    return undefined;
-  }
+  blocksEnd: number,
+  header: Uint8Array,
+  { pack, keys }: { readonly pack: PackInfo; readonly keys: RepositoryKeys },
+): PackDirectory {
+  const decodedHeader = decodeObjectHeader(header);
+  const key = keys.sealingKey('table', decodedHeader.epoch, decodedHeader.salt);
+  const plain = open(key, tablePosition, blockAad(header, tablePosition), sealed);
+  return { pack, header, decodedHeader, table: decodeChunkTable(plain, blocksEnd) };
 }
 
 /** Opens the last bytes of a pack. Throws `Corrupt` or `Unsupported`. */
@@ -156,9 +146,7 @@ export function openPackEnd(
   if (!bytesEqual(decodedHeader.salt, pack.salt)) {
     throw packSpliced(pack, 'ends');
   }
-  const key = keys.sealingKey('table', decodedHeader.epoch, decodedHeader.salt);
-  const aad = blockAad(decoded.header, tablePosition);
-  const plain = open(key, tablePosition, aad, end.subarray(tableBegin, pieceTableBegin));
-  const table = decodeChunkTable(plain, decoded.pieceTableOffset - decoded.tableBytes);
-  return { pack, header: decoded.header, decodedHeader, table };
+  const sealed = end.subarray(tableBegin, pieceTableBegin);
+  const blocksEnd = decoded.pieceTableOffset - decoded.tableBytes;
+  return openTable(sealed, blocksEnd, decoded.header, { pack, keys });
 }
