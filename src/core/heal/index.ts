@@ -31,6 +31,7 @@ export { mendable } from './mendable.ts';
 export { payDebt, payDebts, type PaidDebts, type PayOptions } from './pay-debts.ts';
 export { goneMeanwhile } from './still-there.ts';
 export { setAside } from './quarantine.ts';
+export { unlistedMirrors } from './unlisted-mirrors.ts';
 export {
   breakerTripped,
   verifyKeyless,

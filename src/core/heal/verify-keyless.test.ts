@@ -240,6 +240,13 @@ describe('verifyKeyless', () => {
     expect(monitor.problems.map(({ code }) => code)).toEqual(['TARGET_UNREADABLE']);
   });
 
+  it('does not call mended what is in a mirror that cannot be listed', async () => {
+    await damage(1, pack, zero(5000, 512));
+    faulty[0]!.on('list').fails(denied).always();
+    expect((await heal()).healed).toMatchObject({ mended: 1, left: 0 });
+    expect(monitor.problems.map(({ code }) => code)).toEqual(['MIRROR_UNLISTED']);
+  });
+
   it('takes older versions where a store keeps them', async () => {
     for (const at of [0, 1, 2]) await damage(at, pack, zero(5000, 512));
     const versions = Object.assign(faulty[1]!, {

@@ -19,6 +19,7 @@ import { applyHeal, type HealOptions, type HealResult } from './apply-heal.ts';
 import { mendable } from './mendable.ts';
 import { healMarkers, type MarkerOptions } from './heal-markers.ts';
 import { type HealChoice, type HealPlan, planHeal } from './heal-plan.ts';
+import { unlistedMirrors } from './unlisted-mirrors.ts';
 
 export interface KeylessOptions {
   readonly level: VerifyLevel;
@@ -90,7 +91,10 @@ export async function verifyKeyless(
   const result = await verify(mirrors, options);
   const withoutKeys = reportNoKeys(result, monitor);
   const plan = heal && planHeal(result, heal);
-  if (plan) await heal.onPlan?.(plan);
+  if (plan) {
+    await heal.onPlan?.(plan);
+    for (const error of unlistedMirrors(mirrors.mirrors, result)) monitor.problem(error);
+  }
   const healed =
     plan && isWriting ? await applyHeal(plan, healOptions(mirrors, heal, options)) : undefined;
   return {

@@ -9,6 +9,7 @@ import {
   type HealPlan,
   type HealResult,
   planHeal,
+  unlistedMirrors,
 } from '../heal/index.ts';
 import {
   absentMembers,
@@ -97,7 +98,7 @@ export async function runHeal(
   const plan = planHeal(result, options);
   await options.onPlan?.(plan);
   for (const tripped of breakerTripped(plan)) monitor.problem(tripped);
-  const unlisted = unlistedMirrors(repository, result);
+  const unlisted = unlistedMirrors(repository.mirrors.mirrors, result);
   for (const error of unlisted) monitor.problem(error);
   if (!options.dryRun) {
     const isAllHere = absentMembers(repository).length + repository.lostPacks.size === 0;
@@ -118,28 +119,6 @@ export async function runHeal(
     salvaged,
     durationMs: Math.round(clock.elapsed() - began),
   };
-}
-
-/** Nothing is known of the copies in them, so that nobody may say that all is mended. */
-function unlistedMirrors(
-  { mirrors: { mirrors } }: Repository,
-  { listed }: VerifyMirrorsResult,
-): readonly VersionsError[] {
-  const known = new Set(listed.map(({ mirror }) => mirror.id));
-  return mirrors
-    .filter(({ id }) => !known.has(id))
-    .map(
-      ({ name }) =>
-        new VersionsError(
-          'Unavailable',
-          'MIRROR_UNLISTED',
-          `Mirror ${name} could not be listed, so nothing in it was looked at or mended`,
-          {
-            hint: 'Bring it back, then run `versions heal` again; `versions doctor` tries out what a mirror can do',
-            context: { mirror: name },
-          },
-        ),
-    );
 }
 
 /** Verifies what is there; with threads, which end before anything is mended. */
